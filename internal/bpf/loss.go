@@ -1,0 +1,66 @@
+package bpf
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Loss counts what an observer failed to count, by cause. Counters only grow.
+type Loss struct {
+	Storage uint64 // no per-task state: memory was short, or the storage was locked under us
+	MapFull uint64 // a table had no room for another key: left out of the table, not of the totals
+	Clock   uint64 // an interval would have been negative: counted as zero
+	Pair    uint64 // a completion that did not fit its beginning: counted without a time
+	Missed  uint64 // a program did not run, because it or another was running on that CPU
+}
+
+// Events is the number of events that are missing from the totals, at most: causes that only cost a
+// time or a row of a table are left out.
+func (l Loss) Events() uint64 { return l.Storage + l.Missed }
+
+// Sub returns l - earlier, field by field.
+func (l Loss) Sub(earlier Loss) Loss {
+	return Loss{
+		Storage: l.Storage - earlier.Storage,
+		MapFull: l.MapFull - earlier.MapFull,
+		Clock:   l.Clock - earlier.Clock,
+		Pair:    l.Pair - earlier.Pair,
+		Missed:  l.Missed - earlier.Missed,
+	}
+}
+
+// String names each cause that is not zero, or is "none".
+func (l Loss) String() string {
+	var parts []string
+	for _, c := range []struct {
+		n    uint64
+		name string
+	}{
+		{l.Storage, "without task storage"},
+		{l.Missed, "program runs missed"},
+		{l.MapFull, "rows of a full table"},
+		{l.Clock, "negative intervals"},
+		{l.Pair, "times that did not pair"},
+	} {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.name))
+		}
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Cost is what an observer's own programs took, as the kernel accounts it (BPF_ENABLE_STATS), or as the
+// programs estimate it where only an administrator may have that.
+type Cost struct {
+	Known bool   // false where neither way was to be had; the rest is then zero
+	Runs  uint64 // program runs, in scope or not
+	Ns    uint64 // nanoseconds of processor time in them
+}
+
+// Sub returns c - earlier.
+func (c Cost) Sub(earlier Cost) Cost {
+	return Cost{Known: c.Known, Runs: c.Runs - earlier.Runs, Ns: c.Ns - earlier.Ns}
+}

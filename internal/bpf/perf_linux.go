@@ -1,0 +1,84 @@
+package bpf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/internal/procfs"
+)
+
+// perfEvent is one software event on one CPU, with a program on it.
+type perfEvent struct {
+	fd     int
+	config uint64
+}
+
+// AttachPerf runs the program at every occurrence of a software event (a PERF_COUNT_SW_ constant) on
+// every CPU that is online now, for every task. Occurrences on a CPU that comes online later are not
+// seen. Source: perf_event_open(2).
+func (s *Session) AttachPerf(program string, config uint64) error {
+	cpus, err := procfs.OnlineCPUs()
+	if err != nil {
+		return fmt.Errorf("attach %s: %w", program, err)
+	}
+	for _, cpu := range cpus {
+		if err := s.attachPerfOn(cpu, program, config); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session) attachPerfOn(cpu int, program string, config uint64) error {
+	attr := unix.PerfEventAttr{
+		Type:        unix.PERF_TYPE_SOFTWARE,
+		Size:        uint32(unsafe.Sizeof(unix.PerfEventAttr{})),
+		Config:      config,
+		Sample:      1, // every occurrence; a period of one is never throttled
+		Sample_type: unix.PERF_SAMPLE_ADDR,
+		Bits:        unix.PerfBitDisabled,
+	}
+	fd, err := unix.PerfEventOpen(&attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	if err != nil {
+		return explain("open software perf event", err, false)
+	}
+	s.mu.Lock()
+	s.events = append(s.events, perfEvent{fd, config})
+	s.mu.Unlock()
+
+	l, err := link.AttachRawLink(link.RawLinkOptions{
+		Target: fd, Program: s.coll.Programs[program], Attach: ebpf.AttachPerfEvent,
+	})
+	if err != nil {
+		return explain("attach "+program, err, false)
+	}
+	s.keep(l)
+	if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
+		return fmt.Errorf("enable software perf event: %w", err)
+	}
+	return nil
+}
+
+// PerfCount returns how often the event occurred since it was attached, as the kernel counts it. The
+// kernel skips a program while another one runs on that CPU, so this can exceed the program's runs.
+func (s *Session) PerfCount(config uint64) (uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var total uint64
+	for _, e := range s.events {
+		if e.config != config {
+			continue
+		}
+		var buf [8]byte
+		if _, err := unix.Read(e.fd, buf[:]); err != nil {
+			return 0, fmt.Errorf("read software perf event: %w", err)
+		}
+		total += binary.NativeEndian.Uint64(buf[:])
+	}
+	return total, nil
+}

@@ -1,0 +1,178 @@
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/internal/procfs"
+)
+
+const capabilities = "CAP_BPF and CAP_PERFMON"
+
+// A Session owns the programs, maps, links and perf events of one observer.
+type Session struct {
+	coll *ebpf.Collection
+
+	mu     sync.Mutex
+	links  []io.Closer // closed in reverse
+	events []perfEvent
+	closed bool
+	stats  io.Closer // keeps the kernel's accounting of program time on; nil where we may not
+}
+
+// Open loads the named programs of spec, and every map. An error tells a kernel that cannot from a
+// process that may not; it carries the verifier's whole log only when verbose is set.
+func Open(spec *ebpf.CollectionSpec, programs []string, verbose bool) (*Session, error) {
+	for name := range maps.Clone(spec.Programs) {
+		if !slices.Contains(programs, name) {
+			delete(spec.Programs, name)
+		}
+	}
+	opts := ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{LogDisabled: !verbose}}
+	coll, err := ebpf.NewCollectionWithOptions(spec, opts)
+	if err != nil {
+		return nil, explain("load eBPF programs", err, verbose)
+	}
+	s := &Session{coll: coll}
+	// Only an administrator may turn this on; an observer without it works, and says that its cost is
+	// not known.
+	if stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME)); err == nil {
+		s.stats = stats
+	}
+	return s, nil
+}
+
+// Map returns the map of that name; nil means a mistake in this module.
+func (s *Session) Map(name string) *ebpf.Map { return s.coll.Maps[name] }
+
+// AttachTracing attaches tp_btf, fentry and fexit programs where their sections say.
+func (s *Session) AttachTracing(programs ...string) error {
+	for _, name := range programs {
+		l, err := link.AttachTracing(link.TracingOptions{Program: s.coll.Programs[name]})
+		if err != nil {
+			return explain("attach "+name, err, false)
+		}
+		s.keep(l)
+	}
+	return nil
+}
+
+func (s *Session) keep(c io.Closer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.links = append(s.links, c)
+}
+
+// Cost returns what the programs took so far.
+func (s *Session) Cost() Cost {
+	c := Cost{Known: s.stats != nil}
+	if !c.Known {
+		return c
+	}
+	for _, p := range s.coll.Programs {
+		st, err := p.Stats()
+		if err != nil {
+			return Cost{}
+		}
+		c.Runs += st.RunCount
+		c.Ns += uint64(st.Runtime)
+	}
+	return c
+}
+
+// Loss returns what was lost so far, but for missed perf events: see [Session.PerfCount]. Runs missed of
+// the programs named harmless do not count.
+func (s *Session) Loss(harmless ...string) (Loss, error) {
+	var l Loss
+	for cause, field := range []*uint64{&l.Storage, &l.MapFull, &l.Clock, &l.Pair} { // enum loss, scope.h
+		var perCPU []uint64
+		if err := s.coll.Maps["lost"].Lookup(uint32(cause), &perCPU); err != nil {
+			return Loss{}, fmt.Errorf("read loss counters: %w", err)
+		}
+		for _, n := range perCPU {
+			*field += n
+		}
+	}
+	for name, p := range s.coll.Programs {
+		if slices.Contains(harmless, name) {
+			continue
+		}
+		st, err := p.Stats()
+		if err != nil {
+			return Loss{}, fmt.Errorf("read statistics of %s: %w", name, err)
+		}
+		l.Missed += st.RecursionMisses
+	}
+	return l, nil
+}
+
+// Close detaches and frees everything. It may be called again, and then does nothing.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var errs []error
+	for _, l := range slices.Backward(s.links) {
+		errs = append(errs, l.Close())
+	}
+	for _, e := range s.events {
+		errs = append(errs, unix.Close(e.fd))
+	}
+	if s.stats != nil {
+		errs = append(errs, s.stats.Close())
+	}
+	s.coll.Close()
+	return errors.Join(errs...)
+}
+
+// explain turns what the loader or the kernel said into an error that says what to do.
+func explain(op string, err error, verbose bool) error {
+	var verifier *ebpf.VerifierError
+	switch {
+	case errors.Is(err, btf.ErrNotSupported) || errors.Is(err, btf.ErrNotFound):
+		return &NotSupportedError{Feature: op, Since: "CONFIG_DEBUG_INFO_BTF, Linux 6.1", Err: err}
+	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, link.ErrNotSupported), errors.Is(err, unix.ENOTSUP):
+		return &NotSupportedError{Feature: op, Since: "Linux 6.1", Err: err}
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES) && !errors.As(err, &verifier):
+		return refused(op, err)
+	case errors.As(err, &verifier) && verbose:
+		return fmt.Errorf("%s: %+v", op, verifier)
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}
+
+// refused tells EPERM for want of a capability from EPERM in spite of it (lockdown, a kernel without
+// trampolines for fentry, a container's filter).
+func refused(op string, err error) error {
+	const both = 1<<unix.CAP_BPF | 1<<unix.CAP_PERFMON
+	st, statusErr := procfs.PidStatus(unix.Getpid())
+	if statusErr == nil && (st.CapEff&both == both || st.CapEff&(1<<unix.CAP_SYS_ADMIN) != 0) {
+		return &NotSupportedError{Feature: op, Since: "a kernel that lets CAP_BPF do so: lockdown, seccomp or its configuration forbids it", Err: err}
+	}
+	return &NotPermittedError{Op: op, Needs: capabilities, Err: err}
+}
+
+// ProgramNames returns the programs of a spec whose section begins with prefix, sorted.
+func ProgramNames(spec *ebpf.CollectionSpec, prefix string) []string {
+	var names []string
+	for name, p := range spec.Programs {
+		if strings.HasPrefix(p.SectionName, prefix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
