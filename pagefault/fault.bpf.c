@@ -1,0 +1,561 @@
+//go:build ignore
+
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+//
+// Counts page faults by class, times them, and accounts for those that no probe can see.
+//
+// A fault has a beginning and a completion, and there are two ways to see each. User space loads the
+// pair that the kernel allows (backend_linux.go):
+//
+//   beginning   tp_btf/page_fault_{user,kernel}: every exception, with its error code; x86 alone
+//               perf event PAGE_FAULTS: the same moment on every architecture, without the code
+//   completion  fentry, fexit/handle_mm_fault: with the VMA and the result; sees get_user_pages, which
+//               raises no exception
+//               perf events PAGE_FAULTS_{MIN,MAJ}: mm_account_fault() raises them right after it adds
+//               one to min_flt or maj_flt, but not for get_user_pages
+//
+// The kernel's own counters (min_flt + maj_flt) are read at every completion. What they grew by beyond
+// the completions that we saw was counted without an exception: "exec" inside execve, "unseen"
+// elsewhere. A count of ours is never made up from them.
+#include "key.h"
+#include "vma.h"
+
+// Bits of task_state.flags; the lower half is scope.h's.
+enum {
+	FAULT_PRESENT = 1 << 16, // the page was there, so the access was refused for another reason
+	FAULT_HUGE = 1 << 17, // a huge page was allocated for it
+	FAULT_SWAP = 1 << 18, // it went through do_swap_page()
+	FAULT_KERNEL = 1 << 19, // the kernel's own access
+	FAULT_BITS = FAULT_PRESENT | FAULT_HUGE | FAULT_SWAP | FAULT_KERNEL,
+	TASK_IN_EXEC = 1 << 20, // from the first page that execve allocates until it is left
+	TASK_KNOWN = 1 << 21, // `counted` was read, so a difference from it means something
+};
+
+struct task_state {
+	u32 flags;
+	u32 access; // of the fault in progress
+	u64 began_ns; // 0 between faults
+	u64 address;
+	u64 counted; // min_flt + maj_flt when last looked at
+	u64 mm, mm_sequence; // vma is right while the address space and its sequence are these
+	struct vma vma;
+};
+
+#include "hist.h"
+#include "scope.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile u32 huge_order = 9; // log2 of the base pages in a huge page
+const volatile u32 nr_execve, nr_execveat; // of this architecture
+const volatile u32 tells_presence; // some loaded program sets FAULT_PRESENT
+const volatile u32 tells_swap; // some loaded program sets FAULT_SWAP, or there is no swap
+
+enum access { ACCESS_UNKNOWN, ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE };
+
+enum event {
+	EVENT_UNKNOWN,
+	EVENT_FIRST_TOUCH,
+	EVENT_COPY_ON_WRITE, // a private copy was made, or the last owner's page taken over
+	EVENT_WRITE_PROTECT, // shared memory: the first write to a clean page
+	EVENT_HUGE, // a huge page, by whatever touch
+	EVENT_SWAP_IN,
+	EVENT_USERFAULT, // served by userfaultfd
+	EVENT_SPURIOUS, // present and readable: another thread was first
+	EVENT_FAILED, // the program's access was not resolved: a signal
+	EVENT_FIXED_UP, // the kernel's access was not, and it made other arrangements
+};
+
+// class.go takes this apart.
+static __always_inline u32 class_of(u32 memory, u32 event, u32 access, u32 major)
+{
+	return memory << 8 | event << 4 | access << 1 | major;
+}
+
+struct totals {
+	u64 minor, major, failed, fixed_up;
+	u64 exec, unseen;
+	u64 completions; // runs of the completing perf program, in scope or not
+};
+
+struct class_stats {
+	u64 count;
+	struct hist time; // of those whose beginning was seen
+};
+
+struct who_stats {
+	u64 count, major, time_ns, time_ns_max;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct totals);
+} totals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 128);
+	__type(key, u32);
+	__type(value, struct class_stats);
+} classes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 1); // sized by user space when `by` is set
+	__type(key, struct key);
+	__type(value, struct who_stats);
+} who SEC(".maps");
+
+const struct class_stats no_class_stats; // what a new entry begins as
+const struct who_stats no_who_stats;
+
+static __always_inline struct totals *this_cpu_totals(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&totals, &zero);
+}
+
+static __always_inline bool in_execve(struct task_struct *task)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+#if defined(__TARGET_ARCH_x86)
+	u32 nr = regs->orig_ax;
+#else
+	u32 nr = regs->syscallno;
+#endif
+	return nr == nr_execve || nr == nr_execveat;
+}
+
+// Books what the kernel counted without a completion of ours: `seen` of the growth were ours.
+static __always_inline void settle(struct task_struct *task, struct task_state *st, struct totals *t, u64 seen)
+{
+	u64 now = task->min_flt + task->maj_flt;
+	s64 gap = now - st->counted - seen;
+
+	if (st->flags & TASK_KNOWN && gap > 0) {
+		if (st->flags & TASK_IN_EXEC)
+			t->exec += gap;
+		else
+			t->unseen += gap;
+	}
+	st->counted = now;
+	st->flags |= TASK_KNOWN;
+}
+
+static __always_inline struct class_stats *class_stats(u32 class)
+{
+	struct class_stats *c = bpf_map_lookup_elem(&classes, &class);
+
+	if (c)
+		return c;
+	bpf_map_update_elem(&classes, &class, &no_class_stats, BPF_NOEXIST);
+	c = bpf_map_lookup_elem(&classes, &class);
+	if (!c)
+		count_loss(LOSS_MAP_FULL);
+	return c;
+}
+
+// Names the mapped file in k. The VMA is this task's own and holds the file open.
+static __always_inline void key_of_file(struct key *k, u64 address_of_file)
+{
+	struct file *file = (struct file *)address_of_file;
+	struct inode *inode = NULL;
+	struct super_block *sb = NULL;
+	struct dentry *dentry = NULL;
+	const unsigned char *name = NULL;
+
+	if (!file)
+		return;
+	read_kernel(inode, &file->f_inode);
+	read_kernel(k->inode, &inode->i_ino);
+	read_kernel(sb, &inode->i_sb);
+	read_kernel(k->device, &sb->s_dev);
+	read_kernel(dentry, &file->f_path.dentry);
+	read_kernel(name, &dentry->d_name.name);
+	bpf_probe_read_kernel_str(k->file, sizeof(k->file), name);
+}
+
+static __always_inline void count_who(struct task_struct *task, u32 class, u64 file, u32 major, u64 ns)
+{
+	struct key k = {};
+
+	key_of_task(&k, task);
+	if (by & BY_CLASS)
+		k.what = class;
+	if (by & BY_FILE)
+		key_of_file(&k, file);
+	struct who_stats *w = bpf_map_lookup_elem(&who, &k);
+	if (!w) {
+		bpf_map_update_elem(&who, &k, &no_who_stats, BPF_NOEXIST);
+		w = bpf_map_lookup_elem(&who, &k);
+		if (!w) {
+			count_loss(LOSS_MAP_FULL);
+			return;
+		}
+	}
+	w->count++;
+	w->major += major;
+	w->time_ns += ns;
+	if (ns > w->time_ns_max)
+		w->time_ns_max = ns;
+}
+
+// Adds one fault to its class; began_ns 0 counts it without a time.
+static __always_inline void count_class(struct task_struct *task, u32 class, u64 file, u64 began_ns)
+{
+	struct class_stats *c = class_stats(class);
+	u64 ns = 0;
+
+	if (began_ns) {
+		u64 now = bpf_ktime_get_ns();
+		if (now >= began_ns)
+			ns = now - began_ns;
+		else
+			count_loss(LOSS_CLOCK);
+	}
+	if (c) {
+		c->count++;
+		if (began_ns)
+			hist_record(&c->time, ns);
+	}
+	if (by)
+		count_who(task, class, file, class & 1, ns);
+}
+
+// An exception that got no completion before the task did something else. Its time is not known.
+static __always_inline void count_failed(struct task_struct *task, struct task_state *st, struct totals *t)
+{
+	bool kernel = st->flags & FAULT_KERNEL;
+
+	if (kernel)
+		t->fixed_up++;
+	else
+		t->failed++;
+	count_class(task, class_of(MEMORY_UNKNOWN, kernel ? EVENT_FIXED_UP : EVENT_FAILED, st->access, 0), 0, 0);
+	st->began_ns = 0;
+}
+
+static __always_inline void begin(u64 address, u32 access, u32 bits)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *st = observed(task);
+
+	if (!st)
+		return;
+	if (st->began_ns) {
+		struct totals *t = this_cpu_totals();
+		if (t)
+			count_failed(task, st, t);
+	}
+	if (!(st->flags & TASK_KNOWN)) {
+		st->counted = task->min_flt + task->maj_flt;
+		st->flags |= TASK_KNOWN;
+	}
+	st->flags = (st->flags & ~FAULT_BITS) | bits;
+	st->access = access;
+	st->address = address;
+	st->began_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline u32 event_of(struct task_state *st, u32 major)
+{
+	struct vma *v = &st->vma;
+	bool swappable = v->memory == MEMORY_ANON || v->memory == MEMORY_SHMEM;
+
+	if (st->flags & FAULT_HUGE)
+		return EVENT_HUGE;
+	if (major && v->userfault)
+		return EVENT_USERFAULT;
+	if (st->flags & FAULT_SWAP || (major && swappable))
+		return EVENT_SWAP_IN;
+	if (!tells_presence || v->memory == MEMORY_UNKNOWN)
+		return EVENT_UNKNOWN;
+	if (st->flags & FAULT_PRESENT) {
+		if (st->access != ACCESS_WRITE)
+			return EVENT_SPURIOUS;
+		return v->shared ? EVENT_WRITE_PROTECT : EVENT_COPY_ON_WRITE;
+	}
+	if (swappable && !tells_swap)
+		return EVENT_UNKNOWN;
+	if (v->memory != MEMORY_ANON && !v->shared && st->access == ACCESS_WRITE)
+		return EVENT_COPY_ON_WRITE;
+	return EVENT_FIRST_TOUCH;
+}
+
+static __always_inline void complete(struct task_struct *task, struct task_state *st, u32 major)
+{
+	struct totals *t = this_cpu_totals();
+
+	if (!t)
+		return;
+	settle(task, st, t, 1);
+	if (st->flags & TASK_IN_EXEC && !in_execve(task))
+		st->flags &= ~TASK_IN_EXEC;
+	if (major)
+		t->major++;
+	else
+		t->minor++;
+	u32 class = class_of(st->vma.memory, event_of(st, major), st->access, major);
+	count_class(task, class, st->vma.file, st->began_ns);
+	st->began_ns = 0;
+}
+
+// --- beginnings ---
+
+// Error code bits (Intel SDM 3A 4.7): P 1, W 2, U 4, RSVD 8, I 16.
+static __always_inline void begin_x86(u64 address, u64 code, u32 bits)
+{
+	u32 access = code & 16 ? ACCESS_EXECUTE : code & 2 ? ACCESS_WRITE : ACCESS_READ;
+
+	begin(address, access, bits | (code & 1 ? FAULT_PRESENT : 0));
+}
+
+SEC("tp_btf/page_fault_user")
+int begin_user(u64 *ctx)
+{
+	begin_x86(ctx[0], ctx[2], 0);
+	return 0;
+}
+
+SEC("tp_btf/page_fault_kernel")
+int begin_kernel(u64 *ctx)
+{
+	begin_x86(ctx[0], ctx[2], FAULT_KERNEL);
+	return 0;
+}
+
+SEC("perf_event")
+int begin_perf(struct bpf_perf_event_data *ctx)
+{
+	begin(ctx->addr, ACCESS_UNKNOWN, from_user_mode(&ctx->regs) ? 0 : FAULT_KERNEL);
+	return 0;
+}
+
+// --- completions ---
+
+static __always_inline void find_vma(struct task_struct *task, struct task_state *st, u64 address)
+{
+	struct mm_struct *mm = task->mm;
+
+	if (!mm) {
+		st->vma.memory = MEMORY_UNKNOWN;
+		return;
+	}
+	u64 sequence = mm_sequence(mm);
+	if (sequence && sequence == st->mm_sequence && (u64)mm == st->mm && address >= st->vma.start &&
+	    address < st->vma.end)
+		return;
+	st->mm = (u64)mm;
+	st->mm_sequence = sequence;
+	struct vm_area_struct *area = (struct vm_area_struct *)maple_find(mm, address);
+	if (!area || !vma_read(&st->vma, area, address)) {
+		st->vma.memory = MEMORY_UNKNOWN;
+		st->vma.file = 0;
+		st->vma.end = 0;
+	}
+}
+
+static __always_inline void complete_perf(struct bpf_perf_event_data *ctx, u32 major)
+{
+	struct totals *t = this_cpu_totals();
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (t)
+		t->completions++;
+	struct task_state *st = observed(task);
+	if (!st)
+		return;
+	if (st->began_ns && (st->address ^ ctx->addr) >> 12) {
+		count_loss(LOSS_PAIR);
+		st->began_ns = 0;
+	}
+	if (!st->began_ns) { // under way when observation began, or mispaired: nothing is known but that it was
+		st->access = ACCESS_UNKNOWN;
+		st->flags &= ~FAULT_BITS;
+	}
+	find_vma(task, st, ctx->addr);
+	complete(task, st, major);
+}
+
+SEC("perf_event")
+int complete_minor(struct bpf_perf_event_data *ctx)
+{
+	complete_perf(ctx, 0);
+	return 0;
+}
+
+SEC("perf_event")
+int complete_major(struct bpf_perf_event_data *ctx)
+{
+	complete_perf(ctx, 1);
+	return 0;
+}
+
+enum { // include/linux/mm_types.h
+	FAULT_FLAG_WRITE = 0x1,
+	FAULT_FLAG_TRIED = 0x20,
+	FAULT_FLAG_INSTRUCTION = 0x100,
+	VM_FAULT_MAJOR = 0x4,
+	VM_FAULT_RETRY = 0x400,
+	VM_FAULT_ERROR = 0x873, // OOM, SIGBUS, HWPOISON, HWPOISON_LARGE, SIGSEGV, FALLBACK
+};
+
+// Runs again for each retry of one fault; the clock keeps the first beginning.
+SEC("fentry/handle_mm_fault")
+int enter_handle_mm_fault(u64 *ctx)
+{
+	struct vm_area_struct *area = (void *)ctx[0];
+	u64 address = ctx[1], flags = ctx[2];
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *st = observed(task);
+
+	if (!st)
+		return 0;
+	bool by_exception = ctx[3]; // its registers; get_user_pages has none
+	if (!by_exception && st->began_ns && !(flags & FAULT_FLAG_TRIED)) {
+		struct totals *t = this_cpu_totals();
+		if (t)
+			count_failed(task, st, t);
+	}
+	if (!st->began_ns) { // nothing but us sees this beginning
+		st->began_ns = bpf_ktime_get_ns();
+		st->flags &= ~FAULT_BITS;
+		st->address = address;
+		st->access = ACCESS_UNKNOWN;
+	}
+	if (st->access == ACCESS_UNKNOWN)
+		st->access = flags & FAULT_FLAG_INSTRUCTION ? ACCESS_EXECUTE :
+			     flags & FAULT_FLAG_WRITE	    ? ACCESS_WRITE :
+							      ACCESS_READ;
+	if (!vma_read(&st->vma, area, address))
+		st->vma.memory = MEMORY_UNKNOWN;
+	return 0;
+}
+
+SEC("fexit/handle_mm_fault")
+int leave_handle_mm_fault(u64 *ctx)
+{
+	u64 flags = ctx[2], result = ctx[4];
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (result & VM_FAULT_RETRY)
+		return 0;
+	struct task_state *st = observed(task);
+	if (!st)
+		return 0;
+	if (result & VM_FAULT_ERROR) {
+		struct totals *t = this_cpu_totals();
+		if (t)
+			count_failed(task, st, t);
+		return 0;
+	}
+	bool major = result & VM_FAULT_MAJOR || flags & FAULT_FLAG_TRIED;
+	bool in_exec = !ctx[3] && in_execve(task); // get_user_pages on the new stack
+	struct totals *t = this_cpu_totals();
+	if (in_exec && t) {
+		t->exec++;
+		st->counted++;
+		st->began_ns = 0;
+		return 0;
+	}
+	complete(task, st, major);
+	return 0;
+}
+
+static __always_inline void mark(u32 bit)
+{
+	struct task_state *st = observed(bpf_get_current_task_btf());
+
+	if (st && st->began_ns)
+		st->flags |= bit;
+}
+
+SEC("fentry/do_swap_page")
+int enter_do_swap_page(u64 *ctx)
+{
+	mark(FAULT_SWAP);
+	return 0;
+}
+
+// A page comes back from swap, unless this is reclaim on the way to a page, which sends some out.
+SEC("tp_btf/rss_stat")
+int rss_stat(u64 *ctx)
+{
+	if (ctx[1] == MM_SWAPENTS && !(bpf_get_current_task_btf()->flags & PF_MEMALLOC))
+		mark(FAULT_SWAP);
+	return 0;
+}
+
+SEC("fentry/do_wp_page")
+int enter_do_wp_page(u64 *ctx)
+{
+	mark(FAULT_PRESENT);
+	return 0;
+}
+
+// --- what happens between ---
+
+// Every page that the kernel hands out: so the quick ways out come first.
+SEC("tp_btf/mm_page_alloc")
+int page_alloc(u64 *ctx)
+{
+	if (ctx[1] >= huge_order) {
+		mark(FAULT_HUGE);
+		return 0;
+	}
+	// execve builds the new address space, which takes a page, before it touches the new stack: here
+	// is the last moment at which all that the kernel counted belongs to what came before.
+	struct task_struct *task = bpf_get_current_task_btf();
+	if (!in_execve(task))
+		return 0;
+	struct task_state *st = observed(task);
+	struct totals *t = this_cpu_totals();
+	if (!st || !t || st->flags & TASK_IN_EXEC)
+		return 0;
+	settle(task, st, t, 0);
+	st->flags |= TASK_IN_EXEC;
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int task_exec(u64 *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *st = observed(task);
+	struct totals *t = this_cpu_totals();
+
+	if (st && t)
+		settle(task, st, t, 0);
+	return 0;
+}
+
+SEC("tp_btf/task_newtask")
+int task_new(u64 *ctx)
+{
+	struct task_struct *child = (void *)ctx[0];
+	struct task_state *st = join_parent(child, ctx[1]);
+
+	if (st) {
+		st->counted = child->min_flt + child->maj_flt;
+		st->flags |= TASK_KNOWN;
+	}
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int task_exit(u64 *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *st = observed(task);
+	struct totals *t = this_cpu_totals();
+
+	if (!st || !t)
+		return 0;
+	settle(task, st, t, 0);
+	if (st->began_ns)
+		count_failed(task, st, t);
+	return 0;
+}

@@ -1,0 +1,232 @@
+//go:build amd64 || arm64
+
+package pagefault
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/internal/bpf"
+)
+
+// An Observer counts page faults until it is closed.
+type Observer struct {
+	backend Backend
+	refused []Refusal
+
+	mu      sync.Mutex
+	closed  bool
+	session *bpf.Session // nil with BackendProcfs
+	proc    *procCounters
+}
+
+// Observe begins to count. It tries the back ends in order, unless Options.Backend names one, and takes
+// the first that the kernel and this process's privileges allow.
+func Observe(opts Options) (*Observer, error) {
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	tries := []Backend{BackendFentry, BackendTracepoint, BackendPerf, BackendProcfs}
+	if opts.Backend != "" {
+		tries = []Backend{opts.Backend}
+	}
+	o := &Observer{}
+	for _, b := range tries {
+		err := o.open(b, opts)
+		if err == nil {
+			o.backend = b
+			return o, nil
+		}
+		o.refused = append(o.refused, Refusal{b, err})
+		if !unusable(err) {
+			return nil, fmt.Errorf("observe page faults: %w", err)
+		}
+	}
+	errs := []error{errors.New("observe page faults: no back end works here")}
+	for _, r := range o.refused {
+		errs = append(errs, fmt.Errorf("%s: %w", r.Backend, r.Err))
+	}
+	return nil, errors.Join(errs...)
+}
+
+func (o *Observer) open(b Backend, opts Options) (err error) {
+	if b == BackendProcfs {
+		o.proc, err = openProc(opts)
+		return err
+	}
+	o.session, err = open(b, opts)
+	return err
+}
+
+// Backend is the way in use.
+func (o *Observer) Backend() Backend { return o.backend }
+
+// Refused says why each better back end is not in use.
+func (o *Observer) Refused() []Refusal { return slices.Clone(o.refused) }
+
+// Close stops counting and frees what the kernel held for it. A second call does nothing.
+func (o *Observer) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	if o.session == nil {
+		return nil
+	}
+	return o.session.Close()
+}
+
+// Snapshot reads the counters. They keep growing while it does, so two numbers of one snapshot taken under
+// load may differ by the events of that instant.
+func (o *Observer) Snapshot() (*Snapshot, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil, ErrClosed
+	}
+	s := &Snapshot{Time: time.Now()}
+	var err error
+	if o.proc != nil {
+		err = o.proc.read(s)
+	} else {
+		err = o.read(s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read page-fault counters: %w", err)
+	}
+	return s, nil
+}
+
+// totals mirrors struct totals of fault.bpf.c.
+type totals struct {
+	Minor, Major, Failed, FixedUp uint64
+	Exec, Unseen                  uint64
+	Completions                   uint64
+}
+
+// classStats mirrors struct class_stats.
+type classStats struct {
+	Count uint64
+	Time  Histogram
+}
+
+// whoStats mirrors struct who_stats.
+type whoStats struct {
+	Count, Major, Ns, MaxNs uint64
+}
+
+func (o *Observer) read(s *Snapshot) error {
+	// Interrupts allocate pages too. One that comes while page_alloc runs for a task finds it busy: a run
+	// is missed, but never one that had to do with a fault.
+	var err error
+	if s.Lost, err = o.session.Loss(faultProgPageAlloc); err != nil {
+		return err
+	}
+	// The kernel's count of events first, our count of runs after: what occurs in between then adds to
+	// the runs, and cannot look like a run that was missed.
+	events, err := o.completionEvents()
+	if err != nil {
+		return err
+	}
+	sum, err := o.readTotals()
+	if err != nil {
+		return err
+	}
+	s.Minor, s.Major, s.Failed, s.Exec, s.Unseen = sum.Minor, sum.Major, sum.Failed, sum.Exec, sum.Unseen
+	s.FixedUp = sum.FixedUp
+	// On each CPU one event may be counted whose program has not got to its counter yet: look again.
+	for range 3 {
+		if sum.Completions >= events {
+			break
+		}
+		runtime.Gosched()
+		if sum, err = o.readTotals(); err != nil {
+			return err
+		}
+	}
+	if events > sum.Completions {
+		s.Lost.Missed += events - sum.Completions
+	}
+	if s.Classes, err = o.readClasses(); err != nil {
+		return err
+	}
+	if s.Who, err = o.readWho(); err != nil {
+		return err
+	}
+	s.Cost = o.session.Cost()
+	return nil
+}
+
+func (o *Observer) readTotals() (totals, error) {
+	var sum totals
+	var perCPU []totals
+	err := o.session.Map(faultMapTotals).Lookup(uint32(0), &perCPU)
+	for _, t := range perCPU {
+		sum.Minor += t.Minor
+		sum.Major += t.Major
+		sum.Failed += t.Failed
+		sum.FixedUp += t.FixedUp
+		sum.Exec += t.Exec
+		sum.Unseen += t.Unseen
+		sum.Completions += t.Completions
+	}
+	return sum, err
+}
+
+// completionEvents is how often the kernel raised the events that end a fault.
+func (o *Observer) completionEvents() (uint64, error) {
+	minor, err := o.session.PerfCount(unix.PERF_COUNT_SW_PAGE_FAULTS_MIN)
+	if err != nil {
+		return 0, err
+	}
+	major, err := o.session.PerfCount(unix.PERF_COUNT_SW_PAGE_FAULTS_MAJ)
+	return minor + major, err
+}
+
+func (o *Observer) readClasses() ([]ClassStats, error) {
+	var out []ClassStats
+	var key uint32
+	var perCPU []classStats
+	it := o.session.Map(faultMapClasses).Iterate()
+	for it.Next(&key, &perCPU) {
+		c := ClassStats{Class: decodeClass(key)}
+		for i := range perCPU {
+			c.Count += perCPU[i].Count
+			c.Time.Merge(&perCPU[i].Time)
+		}
+		out = append(out, c)
+	}
+	sortClasses(out)
+	return out, it.Err()
+}
+
+func (o *Observer) readWho() ([]WhoStats, error) {
+	var out []WhoStats
+	var key bpf.Key
+	var perCPU []whoStats
+	it := o.session.Map(faultMapWho).Iterate()
+	for it.Next(&key, &perCPU) {
+		w := WhoStats{Key: Key{
+			Comm: bpf.CString(key.Comm[:]), PID: int(key.TGID), TID: int(key.TID), Cgroup: key.Cgroup,
+			Class: decodeClass(key.What), File: bpf.CString(key.File[:]), Inode: key.Inode, Device: key.Device,
+		}}
+		for _, v := range perCPU {
+			w.Count += v.Count
+			w.Major += v.Major
+			w.Time += time.Duration(v.Ns)
+			w.TimeMax = max(w.TimeMax, time.Duration(v.MaxNs))
+		}
+		out = append(out, w)
+	}
+	sortWho(out)
+	if errors.Is(it.Err(), ebpf.ErrIterationAborted) {
+		return out, nil // rows came and went while we read; what was read stands
+	}
+	return out, it.Err()
+}
