@@ -1,0 +1,3 @@
+package ctxswitch
+
+//go:generate go tool bpf2go -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -no-global-types -tags linux sched switch.bpf.c -- -std=gnu11 -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror -I../internal/bpf/include

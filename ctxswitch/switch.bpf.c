@@ -1,0 +1,330 @@
+//go:build ignore
+
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+//
+// Counts context switches and times the three states of a task: running, runnable, blocked.
+//
+//   sched_switch              leaves running (to runnable or blocked), enters running
+//   sched_wakeup, _wakeup_new blocked to runnable
+//   sched_migrate_task        changes of CPU
+//
+// Every sched_switch is one nr_switches++ in the kernel, so `switches` below must equal the difference
+// in /proc/stat ctxt. Voluntary and involuntary follow the kernel's own rule: involuntary is what was
+// preempted or was still runnable, whatever state it had set for itself.
+//
+// These programs run with the run queue locked. So: per-CPU tables, look-up before update, and per-task
+// state in task storage.
+#include "key.h"
+
+// Bits of task_state.flags; the lower half is scope.h's.
+enum {
+	TASK_PREEMPTED = 1 << 16, // runnable since it was preempted, not since it was woken
+	TASK_COUNTED = 1 << 17, // nvcsw below was read when the task came on the CPU
+};
+
+struct task_state {
+	u32 flags;
+	u32 blocked_in; // where, while blocked_ns is set
+	u64 running_ns; // since when; 0 while off the CPU, or not known
+	u64 runnable_ns;
+	u64 blocked_ns; // stays set until the task runs again
+	u64 nvcsw;
+};
+
+#include "hist.h"
+#include "scope.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile u32 keep_preemptors;
+
+// What a task blocked in, where that is no system call number of its own architecture.
+enum {
+	BLOCKED_KTHREAD = 0xffffffff,
+	BLOCKED_IO_WORKER = 0xfffffffe,
+	BLOCKED_EXCEPTION = 0xfffffffd, // a page fault, or work on the way back to user mode
+	BLOCKED_COMPAT = 0x80000000, // added to a 32-bit system call's number
+};
+
+struct totals {
+	u64 switches; // every sched_switch, in scope or not
+	u64 from_idle; // of them, those that left an idle task
+	u64 voluntary, involuntary, exit;
+	u64 migrations;
+	struct hist run_delay_woken, run_delay_preempted;
+	struct hist on_cpu;
+};
+
+struct who_stats {
+	u64 voluntary, involuntary;
+	u64 run_delay_ns, run_delay_ns_max;
+	u64 on_cpu_ns, off_cpu_ns;
+};
+
+struct preemption {
+	char victim[16], by[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct totals);
+} totals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 128);
+	__type(key, u32);
+	__type(value, struct hist);
+} off_cpu SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 1); // sized by user space when `by` is set
+	__type(key, struct key);
+	__type(value, struct who_stats);
+} who SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 1); // sized by user space when keep_preemptors is set
+	__type(key, struct preemption);
+	__type(value, u64);
+} preemptions SEC(".maps");
+
+const struct hist no_hist; // what a new entry begins as
+const struct who_stats no_who_stats;
+const u64 no_count;
+
+static __always_inline struct totals *this_cpu_totals(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&totals, &zero);
+}
+
+static __always_inline u32 blocked_in(struct task_struct *task)
+{
+	if (task->flags & PF_KTHREAD)
+		return BLOCKED_KTHREAD;
+	if (task->flags & PF_IO_WORKER)
+		return BLOCKED_IO_WORKER;
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+#if defined(__TARGET_ARCH_x86)
+	s32 nr = regs->orig_ax;
+	bool compat = task->thread_info.status & TS_COMPAT;
+#else
+	s32 nr = regs->syscallno;
+	bool compat = task->thread_info.flags & TIF_32BIT;
+#endif
+	if (nr < 0)
+		return BLOCKED_EXCEPTION;
+	return compat ? BLOCKED_COMPAT | nr : nr;
+}
+
+static __always_inline struct hist *off_cpu_of(u32 where)
+{
+	struct hist *h = bpf_map_lookup_elem(&off_cpu, &where);
+
+	if (h)
+		return h;
+	bpf_map_update_elem(&off_cpu, &where, &no_hist, BPF_NOEXIST);
+	h = bpf_map_lookup_elem(&off_cpu, &where);
+	if (!h)
+		count_loss(LOSS_MAP_FULL);
+	return h;
+}
+
+static __always_inline struct who_stats *who_is(struct task_struct *task, struct task_state *st)
+{
+	struct key k = {};
+
+	key_of_task(&k, task);
+	if (by & BY_SYSCALL)
+		k.what = st->blocked_in;
+	struct who_stats *w = bpf_map_lookup_elem(&who, &k);
+	if (w)
+		return w;
+	bpf_map_update_elem(&who, &k, &no_who_stats, BPF_NOEXIST);
+	w = bpf_map_lookup_elem(&who, &k);
+	if (!w)
+		count_loss(LOSS_MAP_FULL);
+	return w;
+}
+
+static __always_inline void count_preemption(struct task_struct *victim, struct task_struct *next)
+{
+	struct preemption p = {};
+
+	read_kernel(p.victim, &victim->comm);
+	read_kernel(p.by, &next->comm);
+	u64 *n = bpf_map_lookup_elem(&preemptions, &p);
+	if (!n) {
+		bpf_map_update_elem(&preemptions, &p, &no_count, BPF_NOEXIST);
+		n = bpf_map_lookup_elem(&preemptions, &p);
+	}
+	if (n)
+		(*n)++;
+	else
+		count_loss(LOSS_MAP_FULL);
+}
+
+// ns since `since`, or 0 and a loss where clocks of two CPUs disagree.
+static __always_inline u64 elapsed(u64 since, u64 now)
+{
+	if (now >= since)
+		return now - since;
+	count_loss(LOSS_CLOCK);
+	return 0;
+}
+
+// Which counter the kernel has just added one to for prev (kernel/sched/core.c, __schedule).
+static __always_inline bool is_voluntary(bool preempt, u32 prev_state, struct task_struct *prev, struct task_state *st)
+{
+	if (preempt)
+		return false;
+	if (prev_state)
+		return true;
+	// Either it yielded, or it was about to block and a signal was pending: the kernel counts the
+	// second as voluntary, and since 6.14 hands us the state after it was reset to running.
+	return st->flags & TASK_COUNTED && prev->nvcsw != st->nvcsw;
+}
+
+static __always_inline void leave_cpu(struct task_struct *prev, struct task_struct *next, bool preempt, u32 prev_state,
+				      u64 now, struct totals *t)
+{
+	struct task_state *st = observed(prev);
+
+	if (!st)
+		return;
+	bool dead = prev_state & TASK_DEAD;
+	bool voluntary = is_voluntary(preempt, prev_state, prev, st);
+	u64 ran_ns = st->running_ns ? elapsed(st->running_ns, now) : 0;
+
+	if (st->running_ns)
+		hist_record(&t->on_cpu, ran_ns);
+	if (dead)
+		t->exit++;
+	else if (voluntary)
+		t->voluntary++;
+	else
+		t->involuntary++;
+
+	st->running_ns = 0;
+	st->runnable_ns = 0;
+	st->blocked_ns = 0;
+	if (voluntary && prev_state) {
+		st->blocked_ns = now;
+		st->blocked_in = blocked_in(prev);
+	} else {
+		st->runnable_ns = now;
+		st->flags |= TASK_PREEMPTED;
+		if (keep_preemptors && preempt)
+			count_preemption(prev, next);
+	}
+	if (by) {
+		struct who_stats *w = who_is(prev, st);
+		if (w) {
+			w->on_cpu_ns += ran_ns;
+			if (!dead)
+				(*(voluntary ? &w->voluntary : &w->involuntary))++;
+		}
+	}
+}
+
+static __always_inline void enter_cpu(struct task_struct *next, u64 now, struct totals *t)
+{
+	struct task_state *st = observed(next);
+
+	if (!st)
+		return;
+	u64 delay_ns = 0, blocked_ns = 0;
+	if (st->runnable_ns) {
+		delay_ns = elapsed(st->runnable_ns, now);
+		hist_record(st->flags & TASK_PREEMPTED ? &t->run_delay_preempted : &t->run_delay_woken, delay_ns);
+	}
+	if (st->blocked_ns) {
+		struct hist *h = off_cpu_of(st->blocked_in);
+		blocked_ns = elapsed(st->blocked_ns, now);
+		if (h)
+			hist_record(h, blocked_ns);
+	}
+	if (by && (delay_ns || blocked_ns)) {
+		struct who_stats *w = who_is(next, st);
+		if (w) {
+			w->run_delay_ns += delay_ns;
+			w->off_cpu_ns += blocked_ns;
+			if (delay_ns > w->run_delay_ns_max)
+				w->run_delay_ns_max = delay_ns;
+		}
+	}
+	st->running_ns = now;
+	st->runnable_ns = 0;
+	st->blocked_ns = 0;
+	st->nvcsw = next->nvcsw;
+	st->flags = (st->flags & ~TASK_PREEMPTED) | TASK_COUNTED;
+}
+
+SEC("tp_btf/sched_switch")
+int sched_switch(u64 *ctx)
+{
+	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
+	struct totals *t = this_cpu_totals();
+	u64 now = bpf_ktime_get_ns();
+
+	if (!t)
+		return 0;
+	t->switches++;
+	if (prev->pid)
+		leave_cpu(prev, next, ctx[0], ctx[3], now, t);
+	else
+		t->from_idle++;
+	if (next->pid)
+		enter_cpu(next, now, t);
+	return 0;
+}
+
+static __always_inline void wake(struct task_struct *task)
+{
+	struct task_state *st = observed(task);
+
+	// Woken before it had left the CPU: it never stopped running.
+	if (!st || st->running_ns)
+		return;
+	st->runnable_ns = bpf_ktime_get_ns();
+	st->flags &= ~TASK_PREEMPTED;
+}
+
+SEC("tp_btf/sched_wakeup")
+int sched_wakeup(u64 *ctx)
+{
+	wake((void *)ctx[0]);
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup_new")
+int sched_wakeup_new(u64 *ctx)
+{
+	wake((void *)ctx[0]);
+	return 0;
+}
+
+// Fires before the task's CPU changes, and now and then without a change; the kernel counts changes.
+SEC("tp_btf/sched_migrate_task")
+int sched_migrate_task(u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	struct totals *t = this_cpu_totals();
+
+	if (t && task->thread_info.cpu != (u32)ctx[1] && observed(task))
+		t->migrations++;
+	return 0;
+}
+
+SEC("tp_btf/task_newtask")
+int task_new(u64 *ctx)
+{
+	join_parent((void *)ctx[0], ctx[1]);
+	return 0;
+}
