@@ -19,6 +19,7 @@ import (
 type Observer struct {
 	backend Backend
 	refused []Refusal
+	host    bool // every task is in scope
 
 	mu      sync.Mutex
 	closed  bool
@@ -36,7 +37,7 @@ func Observe(opts Options) (*Observer, error) {
 	if opts.Backend != "" {
 		tries = []Backend{opts.Backend}
 	}
-	o := &Observer{}
+	o := &Observer{host: opts.Target.Host()}
 	for _, b := range tries {
 		err := o.open(b, opts)
 		if err == nil {
@@ -151,6 +152,7 @@ func (o *Observer) Snapshot() (*Snapshot, error) {
 // totals mirrors struct totals of switch.bpf.c.
 type totals struct {
 	Switches, FromIdle               uint64
+	Unseen, Running                  uint64
 	Voluntary, Involuntary, Exit     uint64
 	Migrations                       uint64
 	RunDelayWoken, RunDelayPreempted Histogram
@@ -171,6 +173,7 @@ type preemption struct {
 
 func (o *Observer) read(s *Snapshot) error {
 	var perCPU []totals
+	var unseen uint64
 	if err := o.session.Map(schedMapTotals).Lookup(uint32(0), &perCPU); err != nil {
 		return err
 	}
@@ -178,6 +181,7 @@ func (o *Observer) read(s *Snapshot) error {
 		t := &perCPU[i]
 		s.Switches += t.Switches
 		s.FromIdle += t.FromIdle
+		unseen += t.Unseen
 		s.Voluntary += t.Voluntary
 		s.Involuntary += t.Involuntary
 		s.Exit += t.Exit
@@ -189,6 +193,11 @@ func (o *Observer) read(s *Snapshot) error {
 	var err error
 	if s.Lost, err = o.session.Loss(); err != nil {
 		return err
+	}
+	// A switch between two tasks that are out of scope is not ours to report. One that involves a task
+	// in scope shows in that task's own counters, as LOSS_EVENT.
+	if o.host {
+		s.Lost.Missed += unseen
 	}
 	if err := o.readOffCPU(s); err != nil {
 		return err

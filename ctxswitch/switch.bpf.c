@@ -19,7 +19,7 @@
 // Bits of task_state.flags; the lower half is scope.h's.
 enum {
 	TASK_PREEMPTED = 1 << 16, // runnable since it was preempted, not since it was woken
-	TASK_COUNTED = 1 << 17, // nvcsw below was read when the task came on the CPU
+	TASK_COUNTED = 1 << 17, // nvcsw and nivcsw below were read at the task's last switch that we saw
 };
 
 struct task_state {
@@ -28,7 +28,7 @@ struct task_state {
 	u64 running_ns; // since when; 0 while off the CPU, or not known
 	u64 runnable_ns;
 	u64 blocked_ns; // stays set until the task runs again
-	u64 nvcsw;
+	u64 nvcsw, nivcsw;
 };
 
 #include "hist.h"
@@ -49,7 +49,10 @@ enum {
 struct totals {
 	u64 switches; // every sched_switch, in scope or not
 	u64 from_idle; // of them, those that left an idle task
-	u64 voluntary, involuntary, exit;
+	u64 unseen; // switches that must have been between two that we saw, since other tasks were running
+	u64 running; // the task that the last switch on this CPU brought in
+	u64 voluntary, involuntary;
+	u64 exit; // of tasks that are dead, and whose counters may have been read for the last time
 	u64 migrations;
 	struct hist run_delay_woken, run_delay_preempted;
 	struct hist on_cpu;
@@ -198,10 +201,23 @@ static __always_inline void leave_cpu(struct task_struct *prev, struct task_stru
 
 	if (!st)
 		return;
-	bool dead = prev_state & TASK_DEAD;
+	// A task that has been reaped can still be switched, out for the last time or before it gets there.
+	// Its counters were folded into rusage when it was reaped (release_task clears sighand), so rusage has
+	// these switches or not, depending on who was first.
+	bool dead = prev_state & TASK_DEAD || !prev->sighand;
 	bool voluntary = is_voluntary(preempt, prev_state, prev, st);
 	u64 ran_ns = st->running_ns ? elapsed(st->running_ns, now) : 0;
 
+	if (st->flags & TASK_COUNTED) { // the kernel has added this switch, and must have added no other
+		u64 missed = prev->nvcsw + prev->nivcsw - st->nvcsw - st->nivcsw - 1;
+		if (missed)
+			count_losses(LOSS_EVENT, missed);
+		if (!st->running_ns)
+			count_loss(LOSS_PAIR);
+	}
+	st->nvcsw = prev->nvcsw;
+	st->nivcsw = prev->nivcsw;
+	st->flags |= TASK_COUNTED;
 	if (st->running_ns)
 		hist_record(&t->on_cpu, ran_ns);
 	if (dead)
@@ -214,7 +230,7 @@ static __always_inline void leave_cpu(struct task_struct *prev, struct task_stru
 	st->running_ns = 0;
 	st->runnable_ns = 0;
 	st->blocked_ns = 0;
-	if (voluntary && prev_state) {
+	if (voluntary && prev_state && !dead) {
 		st->blocked_ns = now;
 		st->blocked_in = blocked_in(prev);
 	} else {
@@ -263,6 +279,7 @@ static __always_inline void enter_cpu(struct task_struct *next, u64 now, struct 
 	st->runnable_ns = 0;
 	st->blocked_ns = 0;
 	st->nvcsw = next->nvcsw;
+	st->nivcsw = next->nivcsw;
 	st->flags = (st->flags & ~TASK_PREEMPTED) | TASK_COUNTED;
 }
 
@@ -276,6 +293,11 @@ int sched_switch(u64 *ctx)
 	if (!t)
 		return 0;
 	t->switches++;
+	// What runs when a switch begins is what the last switch brought in. Where it is not, the kernel
+	// switched without running us.
+	if (t->running && t->running != ctx[1])
+		t->unseen++;
+	t->running = ctx[2];
 	if (prev->pid)
 		leave_cpu(prev, next, ctx[0], ctx[3], now, t);
 	else

@@ -226,7 +226,7 @@ static __always_inline void count_class(struct task_struct *task, u32 class, u64
 }
 
 // An exception that got no completion before the task did something else. Its time is not known.
-static __always_inline void count_failed(struct task_struct *task, struct task_state *st, struct totals *t)
+static __always_inline void count_unresolved(struct task_struct *task, struct task_state *st, struct totals *t)
 {
 	bool kernel = st->flags & FAULT_KERNEL;
 
@@ -238,6 +238,23 @@ static __always_inline void count_failed(struct task_struct *task, struct task_s
 	st->began_ns = 0;
 }
 
+// Ends a fault that began and was never completed: it failed, or its completion was missed, which the
+// kernel's counter gives away.
+static __always_inline void give_up(struct task_struct *task, struct task_state *st)
+{
+	struct totals *t = this_cpu_totals();
+
+	if (!t)
+		return;
+	if (st->flags & TASK_KNOWN && task->min_flt + task->maj_flt != st->counted) {
+		count_loss(LOSS_EVENT);
+		st->counted++;
+		st->began_ns = 0;
+		return;
+	}
+	count_unresolved(task, st, t);
+}
+
 static __always_inline void begin(u64 address, u32 access, u32 bits)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -245,11 +262,8 @@ static __always_inline void begin(u64 address, u32 access, u32 bits)
 
 	if (!st)
 		return;
-	if (st->began_ns) {
-		struct totals *t = this_cpu_totals();
-		if (t)
-			count_failed(task, st, t);
-	}
+	if (st->began_ns)
+		give_up(task, st);
 	if (!(st->flags & TASK_KNOWN)) {
 		st->counted = task->min_flt + task->maj_flt;
 		st->flags |= TASK_KNOWN;
@@ -415,11 +429,8 @@ int enter_handle_mm_fault(u64 *ctx)
 	if (!st)
 		return 0;
 	bool by_exception = ctx[3]; // its registers; get_user_pages has none
-	if (!by_exception && st->began_ns && !(flags & FAULT_FLAG_TRIED)) {
-		struct totals *t = this_cpu_totals();
-		if (t)
-			count_failed(task, st, t);
-	}
+	if (!by_exception && st->began_ns && !(flags & FAULT_FLAG_TRIED))
+		give_up(task, st);
 	if (!st->began_ns) { // nothing but us sees this beginning
 		st->began_ns = bpf_ktime_get_ns();
 		st->flags &= ~FAULT_BITS;
@@ -449,7 +460,7 @@ int leave_handle_mm_fault(u64 *ctx)
 	if (result & VM_FAULT_ERROR) {
 		struct totals *t = this_cpu_totals();
 		if (t)
-			count_failed(task, st, t);
+			count_unresolved(task, st, t);
 		return 0;
 	}
 	bool major = result & VM_FAULT_MAJOR || flags & FAULT_FLAG_TRIED;
@@ -554,8 +565,8 @@ int task_exit(u64 *ctx)
 
 	if (!st || !t)
 		return 0;
-	settle(task, st, t, 0);
 	if (st->began_ns)
-		count_failed(task, st, t);
+		give_up(task, st);
+	settle(task, st, t, 0);
 	return 0;
 }

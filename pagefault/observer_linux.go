@@ -20,6 +20,7 @@ import (
 type Observer struct {
 	backend Backend
 	refused []Refusal
+	host    bool // every task is in scope
 
 	mu      sync.Mutex
 	closed  bool
@@ -37,7 +38,7 @@ func Observe(opts Options) (*Observer, error) {
 	if opts.Backend != "" {
 		tries = []Backend{opts.Backend}
 	}
-	o := &Observer{}
+	o := &Observer{host: opts.Target.Host()}
 	for _, b := range tries {
 		err := o.open(b, opts)
 		if err == nil {
@@ -138,20 +139,14 @@ func (o *Observer) read(s *Snapshot) error {
 	if err != nil {
 		return err
 	}
-	s.Minor, s.Major, s.Failed, s.Exec, s.Unseen = sum.Minor, sum.Major, sum.Failed, sum.Exec, sum.Unseen
-	s.FixedUp = sum.FixedUp
-	// On each CPU one event may be counted whose program has not got to its counter yet: look again.
-	for range 3 {
-		if sum.Completions >= events {
-			break
-		}
-		runtime.Gosched()
-		if sum, err = o.readTotals(); err != nil {
+	s.Minor, s.Major, s.Failed, s.FixedUp = sum.Minor, sum.Major, sum.Failed, sum.FixedUp
+	s.Exec, s.Unseen = sum.Exec, sum.Unseen
+	// Events are those of every task, so runs that were missed are ours to report only where every task
+	// is in scope. A narrower scope has LOSS_EVENT, which looks at each task's own counter.
+	if o.host {
+		if s.Lost.Missed, err = o.missedSince(events, sum.Completions); err != nil {
 			return err
 		}
-	}
-	if events > sum.Completions {
-		s.Lost.Missed += events - sum.Completions
 	}
 	if s.Classes, err = o.readClasses(); err != nil {
 		return err
@@ -161,6 +156,23 @@ func (o *Observer) read(s *Snapshot) error {
 	}
 	s.Cost = o.session.Cost()
 	return nil
+}
+
+// missedSince is how many of the events have had no run. On each CPU one may be counted whose program has
+// not got to its counter yet, so a shortfall is looked at again.
+func (o *Observer) missedSince(events, runs uint64) (uint64, error) {
+	for range 3 {
+		if runs >= events {
+			return 0, nil
+		}
+		runtime.Gosched()
+		sum, err := o.readTotals()
+		if err != nil {
+			return 0, err
+		}
+		runs = sum.Completions
+	}
+	return events - min(runs, events), nil
 }
 
 func (o *Observer) readTotals() (totals, error) {

@@ -10,13 +10,14 @@ type Loss struct {
 	Storage uint64 // no per-task state: memory was short, or the storage was locked under us
 	MapFull uint64 // a table had no room for another key: left out of the table, not of the totals
 	Clock   uint64 // an interval would have been negative: counted as zero
-	Pair    uint64 // a completion that did not fit its beginning: counted without a time
-	Missed  uint64 // a program did not run, because it or another was running on that CPU
+	Pair    uint64 // one end of an interval was not seen: counted without a time
+	Event   uint64 // the kernel counted an event for a task in scope, and no program ran for it
+	Missed  uint64 // the kernel did not run a program where it should have
 }
 
 // Events is the number of events that are missing from the totals, at most: causes that only cost a
 // time or a row of a table are left out.
-func (l Loss) Events() uint64 { return l.Storage + l.Missed }
+func (l Loss) Events() uint64 { return l.Storage + l.Event + l.Missed }
 
 // Sub returns l - earlier, field by field.
 func (l Loss) Sub(earlier Loss) Loss {
@@ -25,7 +26,20 @@ func (l Loss) Sub(earlier Loss) Loss {
 		MapFull: l.MapFull - earlier.MapFull,
 		Clock:   l.Clock - earlier.Clock,
 		Pair:    l.Pair - earlier.Pair,
+		Event:   l.Event - earlier.Event,
 		Missed:  l.Missed - earlier.Missed,
+	}
+}
+
+// Add returns l + other, field by field.
+func (l Loss) Add(other Loss) Loss {
+	return Loss{
+		Storage: l.Storage + other.Storage,
+		MapFull: l.MapFull + other.MapFull,
+		Clock:   l.Clock + other.Clock,
+		Pair:    l.Pair + other.Pair,
+		Event:   l.Event + other.Event,
+		Missed:  l.Missed + other.Missed,
 	}
 }
 
@@ -37,10 +51,11 @@ func (l Loss) String() string {
 		name string
 	}{
 		{l.Storage, "without task storage"},
+		{l.Event, "that the kernel alone counted"},
 		{l.Missed, "program runs missed"},
 		{l.MapFull, "rows of a full table"},
 		{l.Clock, "negative intervals"},
-		{l.Pair, "times that did not pair"},
+		{l.Pair, "without a time"},
 	} {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.name))

@@ -94,7 +94,7 @@ func (s *Session) Cost() Cost {
 // the programs named harmless do not count.
 func (s *Session) Loss(harmless ...string) (Loss, error) {
 	var l Loss
-	for cause, field := range []*uint64{&l.Storage, &l.MapFull, &l.Clock, &l.Pair} { // enum loss, scope.h
+	for cause, field := range []*uint64{&l.Storage, &l.MapFull, &l.Clock, &l.Pair, &l.Event} { // enum loss, scope.h
 		var perCPU []uint64
 		if err := s.coll.Maps["lost"].Lookup(uint32(cause), &perCPU); err != nil {
 			return Loss{}, fmt.Errorf("read loss counters: %w", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -131,13 +132,14 @@ func parseCgroupMounts(b []byte) ([]string, error) {
 // unescapeMount undoes the kernel's escapes in a mount point: space, tab,
 // newline and backslash are written as a backslash and three octal digits.
 func unescapeMount(s string) string {
-	octal := func(c byte) bool { return '0' <= c && c <= '7' }
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && len(s)-i > 3 && s[i+1] <= '3' && octal(s[i+1]) && octal(s[i+2]) && octal(s[i+3]) {
-			out.WriteByte((s[i+1]-'0')<<6 | (s[i+2]-'0')<<3 | s[i+3] - '0')
-			i += 3
-			continue
+		if s[i] == '\\' && len(s)-i > 3 {
+			if c, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				out.WriteByte(byte(c))
+				i += 3
+				continue
+			}
 		}
 		out.WriteByte(s[i])
 	}

@@ -105,7 +105,7 @@ func TestOnlineCPUsArePossible(t *testing.T) {
 	if err != nil || n != len(possible) {
 		t.Errorf("NumPossibleCPU = %d, %v; want %d", n, err, len(possible))
 	}
-	// The kernel prints a line for every possible CPU here, online or not.
+	// Here the kernel prints a column for every possible CPU, online or not.
 	b, err := os.ReadFile("/proc/softirqs")
 	if err != nil {
 		t.Fatal(err)

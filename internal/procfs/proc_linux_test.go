@@ -21,6 +21,10 @@ const patience = 20 * time.Second
 // until its standard input ends.
 const childEnv = "RING3_PROCFS_TEST_CHILD"
 
+// init keeps the main thread for TestMain: the runtime cannot end that thread,
+// so no test may have it for onThread or sleeper.
+func init() { runtime.LockOSThread() }
+
 func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		os.Stdout.WriteString("here\n")
@@ -40,7 +44,8 @@ type child struct {
 func startChild(t *testing.T, attr *syscall.SysProcAttr) (child, error) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), childEnv+"=1")
+	// The race detector would hold up each exit for a second.
+	cmd.Env = append(os.Environ(), childEnv+"=1", "GORACE=atexit_sleep_ms=0")
 	cmd.SysProcAttr = attr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

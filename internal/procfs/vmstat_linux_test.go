@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -87,9 +88,8 @@ func TestVMStatCountsHugePageFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := vmstat(t)
-	for i := 0; i < len(m); i += os.Getpagesize() {
-		m[i] = 1 // one whole huge page is in there, wherever m starts
-	}
+	start := int(uintptr(unsafe.Pointer(&m[0])) % uintptr(huge))
+	m[(huge-start)%huge] = 1 // where the whole huge page in m begins
 	after := vmstat(t)
 	for _, name := range []string{"thp_fault_alloc", "thp_fault_fallback"} {
 		if _, ok := after[name]; !ok {

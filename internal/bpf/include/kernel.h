@@ -108,6 +108,10 @@ struct sched_entity {
 	u64 nr_migrations;
 };
 
+struct sighand_struct {
+	int unused;
+};
+
 struct thread_info {
 	unsigned long flags;
 	u32 status; /* x86: TS_COMPAT while in a 32-bit system call */
@@ -125,6 +129,7 @@ struct task_struct {
 	unsigned long nvcsw, nivcsw;
 	unsigned long min_flt, maj_flt;
 	struct css_set *cgroups;
+	struct sighand_struct *sighand; /* NULL once reaped */
 	struct sched_entity se;
 };
 

@@ -36,7 +36,8 @@ enum loss {
 	LOSS_STORAGE, /* no task storage: out of memory, or its lock was taken under us */
 	LOSS_MAP_FULL, /* a table had no room for another key */
 	LOSS_CLOCK, /* an interval would have been negative */
-	LOSS_PAIR, /* a completion whose beginning was another fault's */
+	LOSS_PAIR, /* an interval of which one end was not seen */
+	LOSS_EVENT, /* the kernel's counter of this task shows an event that no program ran for */
 	LOSS_MAX,
 };
 
@@ -54,12 +55,17 @@ struct {
 	__type(value, struct task_state);
 } tasks SEC(".maps");
 
-static __always_inline void count_loss(u32 cause)
+static __always_inline void count_losses(u32 cause, u64 more)
 {
 	u64 *n = bpf_map_lookup_elem(&lost, &cause);
 
 	if (n)
-		(*n)++;
+		*n += more;
+}
+
+static __always_inline void count_loss(u32 cause)
+{
+	count_losses(cause, 1);
 }
 
 static __always_inline struct task_state *task_state(struct task_struct *task)
