@@ -1,0 +1,225 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/internal/procfs"
+	"github.com/ring3-go/ring3/internal/target"
+)
+
+const (
+	exitNotExecutable = 126
+	exitNotFound      = 127
+)
+
+// result is how a command went, in the kernel's words.
+type result struct {
+	exitCode  int
+	signal    syscall.Signal // that ended it, or 0
+	wall      time.Duration
+	user, sys time.Duration
+	maxRSS    uint64 // bytes, of the largest process
+	kernel    kernelCounts
+	left      int // descendants that still run
+}
+
+// kernelCounts is rusage of all that was waited for, and /proc of what still runs.
+type kernelCounts struct {
+	minor, major, voluntary, involuntary uint64
+}
+
+func lookPath(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, nil
+	}
+	var e *exec.Error
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", fmt.Errorf("command not found: %w", os.ErrNotExist)
+	}
+	return "", err
+}
+
+// start runs the command to its end. The observers attach before; the command's process is a child of
+// this one, and they observe such from birth.
+func start(path string, args []string) (*result, error) {
+	// The kernel sends Pdeathsig when the thread that forked ends, so that thread has to last.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// What the command leaves behind becomes our child, so that its counters reach us too.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, os.NewSyscallError("prctl PR_SET_CHILD_SUBREAPER", err)
+	}
+	before, err := childUsage()
+	if err != nil {
+		return nil, err
+	}
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, forwardable()...)
+	defer signal.Stop(signals)
+
+	pidfd := -1
+	began := time.Now()
+	pid, err := syscall.ForkExec(path, args, &syscall.ProcAttr{
+		Env:   os.Environ(),
+		Files: []uintptr{0, 1, 2},
+		Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, PidFD: &pidfd},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(pidfd)
+	done := make(chan struct{})
+	forwarded := make(chan struct{})
+	go func() {
+		defer close(forwarded)
+		forward(pidfd, signals, done)
+	}()
+	res, err := wait(pid)
+	res.wall = time.Since(began)
+	close(done)
+	<-forwarded
+	if err != nil {
+		return nil, err
+	}
+	return res, res.account(before)
+}
+
+// wait reaps children until the command has ended, and then those that have ended with it.
+func wait(pid int) (*result, error) {
+	res := &result{}
+	for flags := 0; ; {
+		var status syscall.WaitStatus
+		var ru syscall.Rusage
+		got, err := syscall.Wait4(-1, &status, flags|unix.WALL, &ru)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.ECHILD) || (err == nil && got == 0):
+			return res, nil
+		case err != nil:
+			return res, os.NewSyscallError("wait4", err)
+		}
+		if got != pid {
+			continue
+		}
+		flags = syscall.WNOHANG
+		res.maxRSS = uint64(ru.Maxrss) * 1024
+		if status.Signaled() {
+			res.signal = status.Signal()
+			res.exitCode = 128 + int(res.signal)
+		} else {
+			res.exitCode = status.ExitStatus()
+		}
+	}
+}
+
+func childUsage() (unix.Rusage, error) {
+	var ru unix.Rusage
+	err := unix.Getrusage(unix.RUSAGE_CHILDREN, &ru)
+	return ru, os.NewSyscallError("getrusage", err)
+}
+
+// account fills in what the kernel counted since before.
+func (r *result) account(before unix.Rusage) error {
+	now, err := childUsage()
+	if err != nil {
+		return err
+	}
+	r.user = time.Duration(now.Utime.Nano() - before.Utime.Nano())
+	r.sys = time.Duration(now.Stime.Nano() - before.Stime.Nano())
+	r.kernel = kernelCounts{
+		minor:       uint64(now.Minflt - before.Minflt),
+		major:       uint64(now.Majflt - before.Majflt),
+		voluntary:   uint64(now.Nvcsw - before.Nvcsw),
+		involuntary: uint64(now.Nivcsw - before.Nivcsw),
+	}
+	pids, err := target.Descendants(os.Getpid())
+	if err != nil {
+		return fmt.Errorf("look for processes left behind: %w", err)
+	}
+	r.left = len(pids)
+	for _, pid := range pids {
+		if err := r.kernel.addRunning(pid); err != nil && !procfs.Gone(err) {
+			return fmt.Errorf("read counters of process %d: %w", pid, err)
+		}
+	}
+	return nil
+}
+
+// addRunning adds a process that nobody has waited for, and the children that it has waited for.
+func (k *kernelCounts) addRunning(pid int) error {
+	st, err := procfs.PidStat(pid)
+	if err != nil {
+		return err
+	}
+	k.minor += st.MinFlt + st.CMinFlt
+	k.major += st.MajFlt + st.CMajFlt
+	tids, err := procfs.Tasks(pid)
+	if err != nil {
+		return err
+	}
+	for _, tid := range tids {
+		status, err := procfs.TaskStatus(pid, tid)
+		if err != nil {
+			return err
+		}
+		k.voluntary += status.VoluntaryCtxtSwitches
+		k.involuntary += status.NonvoluntaryCtxtSwitches
+	}
+	return nil
+}
+
+// forwardable are the signals that probe passes on. One that it was started to ignore stays ignored, by the
+// command too.
+func forwardable() []os.Signal {
+	var out []os.Signal
+	for _, s := range []syscall.Signal{
+		syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
+	} {
+		if !signal.Ignored(s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// forward passes signals on until done. A terminal sends Ctrl-C and Ctrl-\ to the whole foreground group,
+// the command included, so these are not sent again there.
+func forward(pidfd int, signals <-chan os.Signal, done <-chan struct{}) {
+	for {
+		select {
+		case s := <-signals:
+			sig := s.(syscall.Signal)
+			if (sig == syscall.SIGINT || sig == syscall.SIGQUIT) && inForeground() {
+				continue
+			}
+			_ = unix.PidfdSendSignal(pidfd, sig, nil, 0) // it may have ended already
+		case <-done:
+			return
+		}
+	}
+}
+
+// inForeground reports whether this process is in its terminal's foreground group.
+func inForeground() bool {
+	tty, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	defer tty.Close()
+	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}
