@@ -79,8 +79,8 @@ struct totals {
 };
 
 struct class_stats {
-	u64 count;
 	struct hist time; // of those whose beginning was seen
+	u64 count; // last, so that it shares a cache line with the histogram's sums
 };
 
 struct who_stats {
@@ -94,12 +94,22 @@ struct {
 	__type(value, struct totals);
 } totals SEC(".maps");
 
+// A histogram for each class that could be would be a megabyte a CPU. A class gets a slot here when it is
+// first seen, the same on every CPU; slots says which.
+#define CLASS_SLOTS 96
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, 128);
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CLASS_SLOTS);
 	__type(key, u32);
 	__type(value, struct class_stats);
 } classes SEC(".maps");
+
+#define CLASS_MAX 2048 // class_of() stays below; a power of two
+struct slots {
+	u32 used; // slots handed out
+	u32 of_class[CLASS_MAX]; // the slot plus one; 0 for a class never seen
+};
+struct slots slots;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -108,8 +118,7 @@ struct {
 	__type(value, struct who_stats);
 } who SEC(".maps");
 
-const struct class_stats no_class_stats; // what a new entry begins as
-const struct who_stats no_who_stats;
+const struct who_stats no_who_stats; // what a new entry begins as
 
 static __always_inline struct totals *this_cpu_totals(void)
 {
@@ -147,12 +156,18 @@ static __always_inline void settle(struct task_struct *task, struct task_state *
 
 static __always_inline struct class_stats *class_stats(u32 class)
 {
-	struct class_stats *c = bpf_map_lookup_elem(&classes, &class);
-
-	if (c)
-		return c;
-	bpf_map_update_elem(&classes, &class, &no_class_stats, BPF_NOEXIST);
-	c = bpf_map_lookup_elem(&classes, &class);
+	asm volatile("" : "+r"(class)); // or the compiler drops a mask that the verifier needs
+	class &= CLASS_MAX - 1;
+	u32 slot = READ_ONCE(slots.of_class[class]);
+	if (unlikely(!slot)) {
+		// Where two CPUs see a class first at the same time, one of their slots stays unused.
+		u32 fresh = __sync_fetch_and_add(&slots.used, 1) + 1;
+		slot = __sync_val_compare_and_swap(&slots.of_class[class], 0, fresh);
+		if (!slot)
+			slot = fresh;
+	}
+	slot--;
+	struct class_stats *c = bpf_map_lookup_elem(&classes, &slot);
 	if (!c)
 		count_loss(LOSS_MAP_FULL);
 	return c;
@@ -178,7 +193,7 @@ static __always_inline void key_of_file(struct key *k, u64 address_of_file)
 	bpf_probe_read_kernel_str(k->file, sizeof(k->file), name);
 }
 
-static __always_inline void count_who(struct task_struct *task, u32 class, u64 file, u32 major, u64 ns)
+static __noinline void count_who(struct task_struct *task, u32 class, u64 file, u32 major, u64 ns)
 {
 	struct key k = {};
 
@@ -240,7 +255,7 @@ static __always_inline void count_unresolved(struct task_struct *task, struct ta
 
 // Ends a fault that began and was never completed: it failed, or its completion was missed, which the
 // kernel's counter gives away.
-static __always_inline void give_up(struct task_struct *task, struct task_state *st)
+static __noinline void give_up(struct task_struct *task, struct task_state *st)
 {
 	struct totals *t = this_cpu_totals();
 
@@ -350,6 +365,22 @@ int begin_perf(struct bpf_perf_event_data *ctx)
 
 // --- completions ---
 
+// Walks the address space for the VMA at address.
+static __noinline void walk_to_vma(struct task_struct *task, struct task_state *st, u64 address)
+{
+	struct mm_struct *mm = task->mm;
+
+	if (!mm)
+		return;
+	struct vm_area_struct *area = (struct vm_area_struct *)maple_find(mm, address);
+	if (!area || !vma_read(&st->vma, area, address)) {
+		st->vma.memory = MEMORY_UNKNOWN;
+		st->vma.file = 0;
+		st->vma.end = 0;
+	}
+}
+
+// Brings st->vma up to date, if it is not.
 static __always_inline void find_vma(struct task_struct *task, struct task_state *st, u64 address)
 {
 	struct mm_struct *mm = task->mm;
@@ -364,12 +395,7 @@ static __always_inline void find_vma(struct task_struct *task, struct task_state
 		return;
 	st->mm = (u64)mm;
 	st->mm_sequence = sequence;
-	struct vm_area_struct *area = (struct vm_area_struct *)maple_find(mm, address);
-	if (!area || !vma_read(&st->vma, area, address)) {
-		st->vma.memory = MEMORY_UNKNOWN;
-		st->vma.file = 0;
-		st->vma.end = 0;
-	}
+	walk_to_vma(task, st, address);
 }
 
 static __always_inline void complete_perf(struct bpf_perf_event_data *ctx, u32 major)

@@ -37,7 +37,6 @@ const (
 	faultProgTaskNew            = "task_new"
 	faultVarBy                  = "by"
 	faultVarHugeOrder           = "huge_order"
-	faultVarNoClassStats        = "no_class_stats"
 	faultVarNoWhoStats          = "no_who_stats"
 	faultVarNrExecve            = "nr_execve"
 	faultVarNrExecveat          = "nr_execveat"
@@ -47,6 +46,7 @@ const (
 	faultVarScopeFollow         = "scope_follow"
 	faultVarScopeKind           = "scope_kind"
 	faultVarScopeTid            = "scope_tid"
+	faultVarSlots               = "slots"
 	faultVarTellsPresence       = "tells_presence"
 	faultVarTellsSwap           = "tells_swap"
 )
@@ -126,7 +126,6 @@ type faultMapSpecs struct {
 type faultVariableSpecs struct {
 	By               *ebpf.VariableSpec `ebpf:"by"`
 	HugeOrder        *ebpf.VariableSpec `ebpf:"huge_order"`
-	NoClassStats     *ebpf.VariableSpec `ebpf:"no_class_stats"`
 	NoWhoStats       *ebpf.VariableSpec `ebpf:"no_who_stats"`
 	NrExecve         *ebpf.VariableSpec `ebpf:"nr_execve"`
 	NrExecveat       *ebpf.VariableSpec `ebpf:"nr_execveat"`
@@ -136,6 +135,7 @@ type faultVariableSpecs struct {
 	ScopeFollow      *ebpf.VariableSpec `ebpf:"scope_follow"`
 	ScopeKind        *ebpf.VariableSpec `ebpf:"scope_kind"`
 	ScopeTid         *ebpf.VariableSpec `ebpf:"scope_tid"`
+	Slots            *ebpf.VariableSpec `ebpf:"slots"`
 	TellsPresence    *ebpf.VariableSpec `ebpf:"tells_presence"`
 	TellsSwap        *ebpf.VariableSpec `ebpf:"tells_swap"`
 }
@@ -183,7 +183,6 @@ func (m *faultMaps) Close() error {
 type faultVariables struct {
 	By               *ebpf.Variable `ebpf:"by"`
 	HugeOrder        *ebpf.Variable `ebpf:"huge_order"`
-	NoClassStats     *ebpf.Variable `ebpf:"no_class_stats"`
 	NoWhoStats       *ebpf.Variable `ebpf:"no_who_stats"`
 	NrExecve         *ebpf.Variable `ebpf:"nr_execve"`
 	NrExecveat       *ebpf.Variable `ebpf:"nr_execveat"`
@@ -193,6 +192,7 @@ type faultVariables struct {
 	ScopeFollow      *ebpf.Variable `ebpf:"scope_follow"`
 	ScopeKind        *ebpf.Variable `ebpf:"scope_kind"`
 	ScopeTid         *ebpf.Variable `ebpf:"scope_tid"`
+	Slots            *ebpf.Variable `ebpf:"slots"`
 	TellsPresence    *ebpf.Variable `ebpf:"tells_presence"`
 	TellsSwap        *ebpf.Variable `ebpf:"tells_swap"`
 }

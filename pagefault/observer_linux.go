@@ -113,8 +113,14 @@ type totals struct {
 
 // classStats mirrors struct class_stats.
 type classStats struct {
-	Count uint64
 	Time  Histogram
+	Count uint64
+}
+
+// slots mirrors struct slots.
+type slots struct {
+	Used    uint32
+	OfClass [2048]uint32
 }
 
 // whoStats mirrors struct who_stats.
@@ -202,20 +208,33 @@ func (o *Observer) completionEvents() (uint64, error) {
 }
 
 func (o *Observer) readClasses() ([]ClassStats, error) {
+	var slots slots
+	if err := o.session.Variable(faultVarSlots).Get(&slots); err != nil {
+		return nil, err
+	}
 	var out []ClassStats
-	var key uint32
 	var perCPU []classStats
-	it := o.session.Map(faultMapClasses).Iterate()
-	for it.Next(&key, &perCPU) {
-		c := ClassStats{Class: decodeClass(key)}
+	for class, slot := range slots.OfClass {
+		if slot == 0 {
+			continue
+		}
+		if err := o.session.Map(faultMapClasses).Lookup(slot-1, &perCPU); err != nil {
+			if errors.Is(err, ebpf.ErrKeyNotExist) {
+				continue // beyond the last slot: counted as lost
+			}
+			return nil, err
+		}
+		c := ClassStats{Class: decodeClass(uint32(class))}
 		for i := range perCPU {
 			c.Count += perCPU[i].Count
 			c.Time.Merge(&perCPU[i].Time)
 		}
-		out = append(out, c)
+		if c.Count > 0 {
+			out = append(out, c)
+		}
 	}
 	sortClasses(out)
-	return out, it.Err()
+	return out, nil
 }
 
 func (o *Observer) readWho() ([]WhoStats, error) {

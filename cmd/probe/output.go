@@ -131,7 +131,7 @@ func clean(s string) string {
 
 // cleanLines is clean for a text of our own that quotes others: its line breaks stand.
 func cleanLines(s string) string {
-	lines := strings.Split(s, "\n")
+	lines := strings.Split(strings.ReplaceAll(s, "\t", "    "), "\n")
 	for i := range lines {
 		lines[i] = clean(lines[i])
 	}

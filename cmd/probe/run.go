@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -148,18 +149,21 @@ type observers struct {
 
 func observeChildren(out *output, opts runOptions) (*observers, error) {
 	o := &observers{}
-	var err error
-	o.faults, err = pagefault.Observe(pagefault.Options{
-		Target: pagefault.Target{Children: true}, Backend: pagefault.Backend(opts.faults), Verbose: out.verbose,
+	var faultErr, switchErr error
+	var both sync.WaitGroup
+	both.Go(func() {
+		o.faults, faultErr = pagefault.Observe(pagefault.Options{
+			Target: pagefault.Target{Children: true}, Backend: pagefault.Backend(opts.faults), Verbose: out.verbose,
+		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	o.switches, err = ctxswitch.Observe(ctxswitch.Options{
-		Target: ctxswitch.Target{Children: true}, Backend: ctxswitch.Backend(opts.switches), Verbose: out.verbose,
+	both.Go(func() {
+		o.switches, switchErr = ctxswitch.Observe(ctxswitch.Options{
+			Target: ctxswitch.Target{Children: true}, Backend: ctxswitch.Backend(opts.switches), Verbose: out.verbose,
+		})
 	})
-	if err != nil {
-		o.faults.Close()
+	both.Wait()
+	if err := errors.Join(faultErr, switchErr); err != nil {
+		o.close()
 		return nil, err
 	}
 	if out.verbose {
@@ -197,6 +201,10 @@ func (o *observers) witnessed() bool {
 }
 
 func (o *observers) close() {
-	o.faults.Close()
-	o.switches.Close()
+	if o.faults != nil {
+		o.faults.Close()
+	}
+	if o.switches != nil {
+		o.switches.Close()
+	}
 }

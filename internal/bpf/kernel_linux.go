@@ -2,6 +2,7 @@ package bpf
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -9,19 +10,27 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
+// kernelTypes is the running kernel's BTF. It cannot change while the kernel runs, and to decode it is the
+// most of what it takes to start an observer, so all share one.
+var kernelTypes = sync.OnceValue(btf.NewCache)
+
 // TryFentry attaches a program that does nothing to the entry of a kernel function, and takes it off. Some
 // kernels load such a program and cannot attach it, and others refuse to load it.
 func TryFentry(function string) error {
 	op := fmt.Sprintf("attach to the entry of %s", function)
-	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Name: "try_fentry", Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry, AttachTo: function,
+	const name = "try_fentry"
+	spec := &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{name: {
+		Name: name, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry, AttachTo: function,
 		License: "Dual BSD/GPL", Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+	}}}
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+		Cache: kernelTypes(), Programs: ebpf.ProgramOptions{LogDisabled: true},
 	})
 	if err != nil {
 		return explain(op, err, false)
 	}
-	defer prog.Close()
-	l, err := link.AttachTracing(link.TracingOptions{Program: prog})
+	defer coll.Close()
+	l, err := link.AttachTracing(link.TracingOptions{Program: coll.Programs[name]})
 	if err != nil {
 		return explain(op, err, false)
 	}
@@ -31,7 +40,7 @@ func TryFentry(function string) error {
 // HasTarget reports whether the running kernel has the function or tracepoint that a tracing program
 // names.
 func HasTarget(p *ebpf.ProgramSpec) bool {
-	kernel, err := btf.LoadKernelSpec()
+	kernel, err := kernelTypes().Kernel()
 	if err != nil {
 		return false
 	}
@@ -45,7 +54,7 @@ func HasTarget(p *ebpf.ProgramSpec) bool {
 
 // TaskHasField reports whether the running kernel's task_struct has a member of that name.
 func TaskHasField(name string) bool {
-	kernel, err := btf.LoadKernelSpec()
+	kernel, err := kernelTypes().Kernel()
 	if err != nil {
 		return false
 	}

@@ -44,7 +44,9 @@ func (s *Session) attachPerfOn(cpu int, program string, config uint64) error {
 		Bits:        unix.PerfBitDisabled,
 	}
 	fd, err := unix.PerfEventOpen(&attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
-	if err != nil {
+	if err == unix.EACCES || err == unix.EPERM {
+		return refused("open software perf event", err)
+	} else if err != nil {
 		return explain("open software perf event", err, false)
 	}
 	s.mu.Lock()

@@ -27,7 +27,8 @@ type Session struct {
 	links  []io.Closer // closed in reverse
 	events []perfEvent
 	closed bool
-	stats  io.Closer // keeps the kernel's accounting of program time on; nil where we may not
+
+	accounting chan io.Closer // what keeps the kernel's accounting of program time on, or nil; see account
 }
 
 // Open loads the named programs of spec, and every map. An error tells a kernel that cannot from a
@@ -38,22 +39,32 @@ func Open(spec *ebpf.CollectionSpec, programs []string, verbose bool) (*Session,
 			delete(spec.Programs, name)
 		}
 	}
-	opts := ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{LogDisabled: !verbose}}
+	opts := ebpf.CollectionOptions{Cache: kernelTypes(), Programs: ebpf.ProgramOptions{LogDisabled: !verbose}}
 	coll, err := ebpf.NewCollectionWithOptions(spec, opts)
 	if err != nil {
 		return nil, explain("load eBPF programs", err, verbose)
 	}
-	s := &Session{coll: coll}
-	// Only an administrator may turn this on; an observer without it works, and says that its cost is
-	// not known.
-	if stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME)); err == nil {
-		s.stats = stats
-	}
+	s := &Session{coll: coll, accounting: make(chan io.Closer, 1)}
+	go s.account()
 	return s, nil
+}
+
+// account turns the kernel's accounting of program time on. Only an administrator may; an observer
+// without it works, and says that its cost is not known. The kernel patches its own code for that, on
+// all CPUs, which takes longer than to attach, so nobody waits here. Close does.
+func (s *Session) account() {
+	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	if err != nil {
+		stats = nil
+	}
+	s.accounting <- stats
 }
 
 // Map returns the map of that name; nil means a mistake in this module.
 func (s *Session) Map(name string) *ebpf.Map { return s.coll.Maps[name] }
+
+// Variable returns the global variable of that name; nil means a mistake in this module.
+func (s *Session) Variable(name string) *ebpf.Variable { return s.coll.Variables[name] }
 
 // AttachTracing attaches tp_btf, fentry and fexit programs where their sections say.
 func (s *Session) AttachTracing(programs ...string) error {
@@ -75,7 +86,9 @@ func (s *Session) keep(c io.Closer) {
 
 // Cost returns what the programs took so far.
 func (s *Session) Cost() Cost {
-	c := Cost{Known: s.stats != nil}
+	stats := <-s.accounting
+	s.accounting <- stats
+	c := Cost{Known: stats != nil}
 	if !c.Known {
 		return c
 	}
@@ -131,8 +144,8 @@ func (s *Session) Close() error {
 	for _, e := range s.events {
 		errs = append(errs, unix.Close(e.fd))
 	}
-	if s.stats != nil {
-		errs = append(errs, s.stats.Close())
+	if stats := <-s.accounting; stats != nil {
+		errs = append(errs, stats.Close())
 	}
 	s.coll.Close()
 	return errors.Join(errs...)
@@ -146,7 +159,7 @@ func explain(op string, err error, verbose bool) error {
 		return &NotSupportedError{Feature: op, Since: "CONFIG_DEBUG_INFO_BTF, Linux 6.1", Err: err}
 	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, link.ErrNotSupported), errors.Is(err, unix.ENOTSUP):
 		return &NotSupportedError{Feature: op, Since: "Linux 6.1", Err: err}
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES) && !errors.As(err, &verifier):
+	case errors.Is(err, unix.EPERM): // EACCES from a load is the verifier's no
 		return refused(op, err)
 	case errors.As(err, &verifier) && verbose:
 		return fmt.Errorf("%s: %+v", op, verifier)

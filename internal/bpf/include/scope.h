@@ -73,7 +73,7 @@ static __always_inline struct task_state *task_state(struct task_struct *task)
 	return bpf_task_storage_get(&tasks, task, NULL, 0);
 }
 
-static __always_inline struct task_state *create_task_state(struct task_struct *task, u32 flags)
+static __noinline struct task_state *create_task_state(struct task_struct *task, u32 flags)
 {
 	struct task_state *st = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
