@@ -1,0 +1,110 @@
+package kernelmatrix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// silenceLimit is the silence that a machine is allowed. It boots talking and
+// then sends a beat every few seconds; the rest is for hosts under load, and
+// for unpacking a large image on an emulated processor.
+const silenceLimit = 90 * time.Second
+
+// Why the host ended a machine.
+var (
+	errSilent = errors.New("it fell silent")
+	errLimit  = errors.New("it ran out of time")
+)
+
+// childAttr is for processes that must not outlive this one, however it ends.
+// It takes a locked thread: the kernel ties the signal to the thread.
+// A group of its own keeps the terminal's Ctrl-C away; we end it ourselves.
+func childAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// A machine is one boot of a kernel.
+type machine struct {
+	kernel    CachedKernel
+	initramfs string
+	memory    int64         // MiB
+	limit     time.Duration // of the whole run
+	silence   time.Duration // how long it may print nothing
+}
+
+// qemu returns the emulator's command line.
+func (m machine) qemu() (program string, args []string) {
+	console := "ttyS0"
+	// QEMU 7.2 sometimes leaves garbage in RFLAGS when CMPXCHG16B is emulated
+	// on a busy host. The kernel's allocator uses it where CPUID has it, and
+	// every fourth boot died; without it, none of many.
+	program, args = "qemu-system-x86_64", []string{"-M", "q35", "-cpu", "max,-cx16"}
+	if m.kernel.Arch == "arm64" {
+		console = "ttyAMA0"
+		program, args = "qemu-system-aarch64", []string{"-M", "virt", "-cpu", "max"}
+	}
+	return program, append(args, "-accel", "tcg", "-m", strconv.FormatInt(m.memory, 10), "-smp", "2",
+		"-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
+		"-kernel", m.kernel.Image, "-initrd", m.initramfs,
+		// An oops that kills one test is a finding, so that it ends the
+		// machine; panic=-1 restarts at once, which -no-reboot makes an exit.
+		"-append", "console="+console+" oops=panic panic=-1 tsc=reliable")
+}
+
+// run boots the machine and gives its console to read until it is switched
+// off, ends by itself, or is ended: by ctx, by silence or by its limit. The
+// error says which; it is nil where the machine ended by itself.
+func (m machine) run(ctx context.Context, read func(io.Reader) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	program, args := m.qemu()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.SysProcAttr = childAttr()
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	cmd.Stderr = cmd.Stdout
+
+	runtime.LockOSThread() // until the emulator has ended; see childAttr
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the emulator: %w", err)
+	}
+	silence := time.AfterFunc(m.silence, func() { cancel(errSilent) })
+	defer silence.Stop()
+	limit := time.AfterFunc(m.limit, func() { cancel(errLimit) })
+	defer limit.Stop()
+	readErr := read(&watchedReader{out, silence, m.silence})
+	if readErr != nil {
+		cancel(readErr)
+	}
+	err = cmd.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return errors.Join(readErr, err)
+}
+
+// A watchedReader restarts a timer whenever something was read.
+type watchedReader struct {
+	r       io.Reader
+	timer   *time.Timer
+	timeout time.Duration
+}
+
+func (w *watchedReader) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if n > 0 {
+		w.timer.Reset(w.timeout)
+	}
+	return n, err
+}

@@ -1,0 +1,6 @@
+// Package after is run last.
+package after
+
+import "testing"
+
+func TestAfter(t *testing.T) {}
