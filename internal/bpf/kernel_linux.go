@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
 // kernelTypes is the running kernel's BTF. It cannot change while the kernel runs, and to decode it is the
@@ -27,12 +29,12 @@ func TryFentry(function string) error {
 		Cache: kernelTypes(), Programs: ebpf.ProgramOptions{LogDisabled: true},
 	})
 	if err != nil {
-		return explain(op, err, false)
+		return withSince(explain(op, err, false))
 	}
 	defer coll.Close()
 	l, err := link.AttachTracing(link.TracingOptions{Program: coll.Programs[name]})
 	if err != nil {
-		return explain(op, err, false)
+		return withSince(explain(op, err, false))
 	}
 	return l.Close()
 }
@@ -68,4 +70,13 @@ func TaskHasField(name string) bool {
 		}
 	}
 	return false
+}
+
+// withSince says which kernels have trampolines, where the want of one is what err reports.
+func withSince(err error) error {
+	var e *NotSupportedError
+	if haveKernelTypes() && errors.As(err, &e) && !errors.Is(e.Err, unix.EPERM) {
+		e.Since = "trampolines: amd64 5.5, arm64 6.4 with CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS"
+	}
+	return err
 }

@@ -84,3 +84,23 @@ func (s *Session) PerfCount(config uint64) (uint64, error) {
 	}
 	return total, nil
 }
+
+// PausePerf stops an event, or lets it occur again. While it is stopped, the kernel goes on as if no
+// program were attached: the way to see what an observer makes of events that it is not shown.
+func (s *Session) PausePerf(config uint64, pause bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	op := unix.PERF_EVENT_IOC_ENABLE
+	if pause {
+		op = unix.PERF_EVENT_IOC_DISABLE
+	}
+	for _, e := range s.events {
+		if e.config != config {
+			continue
+		}
+		if err := unix.IoctlSetInt(e.fd, uint(op), 0); err != nil {
+			return fmt.Errorf("pause software perf event: %w", err)
+		}
+	}
+	return nil
+}

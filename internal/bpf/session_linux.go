@@ -155,9 +155,9 @@ func (s *Session) Close() error {
 func explain(op string, err error, verbose bool) error {
 	var verifier *ebpf.VerifierError
 	switch {
-	case errors.Is(err, btf.ErrNotSupported) || errors.Is(err, btf.ErrNotFound):
+	case !haveKernelTypes():
 		return &NotSupportedError{Feature: op, Since: "CONFIG_DEBUG_INFO_BTF, Linux 6.1", Err: err}
-	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, link.ErrNotSupported), errors.Is(err, unix.ENOTSUP):
+	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, btf.ErrNotFound), errors.Is(err, unix.ENOTSUP):
 		return &NotSupportedError{Feature: op, Since: "Linux 6.1", Err: err}
 	case errors.Is(err, unix.EPERM): // EACCES from a load is the verifier's no
 		return refused(op, err)
@@ -165,6 +165,11 @@ func explain(op string, err error, verbose bool) error {
 		return fmt.Errorf("%s: %+v", op, verifier)
 	}
 	return fmt.Errorf("%s: %w", op, err)
+}
+
+func haveKernelTypes() bool {
+	_, err := kernelTypes().Kernel()
+	return err == nil
 }
 
 // refused tells EPERM for want of a capability from EPERM in spite of it (lockdown, a kernel without
