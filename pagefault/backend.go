@@ -6,7 +6,7 @@ type Backend string
 // The back ends, best first.
 const (
 	// BackendFentry hooks handle_mm_fault itself: every fault, get_user_pages included. Needs a kernel
-	// with trampolines (CONFIG_FUNCTION_TRACER; amd64 5.5, arm64 6.0 and later with call operations).
+	// with trampolines (CONFIG_FUNCTION_TRACER; amd64 5.5, arm64 6.4).
 	BackendFentry Backend = "fentry"
 	// BackendTracepoint takes the exception from BTF tracepoints (amd64) and its end from software perf
 	// events.

@@ -9,6 +9,7 @@ import (
 	"math/bits"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 
 	"github.com/cilium/ebpf"
@@ -39,7 +40,7 @@ func (b Backend) plan(swap bool) (plan, error) {
 	switch b {
 	case BackendFentry:
 		p.tracing = append(append(p.tracing[:len(p.tracing):len(p.tracing)], exceptions...),
-			faultProgEnterHandleMmFault, faultProgLeaveHandleMmFault)
+			faultProgLeaveHandleMmFault, faultProgEnterHandleMmFault)
 		p.optional = []string{faultProgEnterDoSwapPage, faultProgEnterDoWpPage}
 		return p, nil
 	case BackendTracepoint:
@@ -101,30 +102,53 @@ func open(b Backend, opts Options) (_ *bpf.Session, err error) {
 	if err := opts.Target.Mark(s.Map(faultMapTasks)); err != nil {
 		return nil, err
 	}
-	// Completions before beginnings: a fault that begins in between is then counted without a time,
-	// and none is taken for failed.
-	for _, name := range []string{faultProgCompleteMinor, faultProgCompleteMajor, faultProgBeginPerf} {
+	// Completions before beginnings, and the beginnings last: a fault under way is then counted without a
+	// time, and none is taken for failed or missed.
+	completions := []string{faultProgLeaveHandleMmFault, faultProgEnterHandleMmFault}
+	beginnings := []string{faultProgBeginUser, faultProgBeginKernel}
+	var first, last, others []string
+	for _, name := range append(p.optional, p.tracing...) {
+		switch {
+		case slices.Contains(completions, name):
+			first = append(first, name)
+		case slices.Contains(beginnings, name):
+			last = append(last, name)
+		default:
+			others = append(others, name)
+		}
+	}
+	steps := []func() error{
+		func() error { return attachPerf(s, p, faultProgCompleteMinor, faultProgCompleteMajor) },
+		func() error { return s.AttachTracing(first...) },
+		func() error { return s.AttachTracing(others...) },
+		func() error { return s.AttachTracing(last...) },
+		func() error { return attachPerf(s, p, faultProgBeginPerf) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// attachPerf attaches those of the programs that the plan has.
+func attachPerf(s *bpf.Session, p plan, programs ...string) error {
+	for _, name := range programs {
 		if event, ok := p.perf[name]; ok {
 			if err := s.AttachPerf(name, event); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return s, s.AttachTracing(append(p.optional, p.tracing...)...)
+	return nil
 }
 
 func configure(spec *ebpf.CollectionSpec, opts Options, p plan, swap bool) error {
 	if err := opts.Target.Configure(spec); err != nil {
 		return err
 	}
-	has := func(program string) bool {
-		for _, name := range p.programs() {
-			if name == program {
-				return true
-			}
-		}
-		return false
-	}
+	has := func(program string) bool { return slices.Contains(p.programs(), program) }
 	flag := func(on bool) uint32 {
 		if on {
 			return 1

@@ -4,6 +4,7 @@ package pagefault
 
 import (
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -23,7 +24,7 @@ func count(s *Snapshot, want Class) (n, timed uint64) {
 // TestClassIsTheCause makes faults of one kind in a process that waits, and looks for them in their class.
 // The runtime takes some of its own beside the body's, so the count may be a little above.
 func TestClassIsTheCause(t *testing.T) {
-	const pages, slack = 512, 96
+	const pages, slack = 512, 256
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -50,8 +51,11 @@ func TestClassIsTheCause(t *testing.T) {
 				}
 				s := snapshot(t, o)
 				for _, want := range tt.want {
+					if want.Event == EventFailed && runtime.GOARCH != "amd64" {
+						want.Access = AccessUnknown // no exception tracepoint, and it got no further
+					}
 					if b == BackendPerf { // cannot tell these, and must not pretend to
-						if n, _ := count(s, Class{Access: want.Access}); n != 0 {
+						if n, _ := count(s, Class{Access: want.Access}); n != 0 && want.Access != AccessUnknown {
 							t.Errorf("%d faults with a known access", n)
 						}
 						want.Access = AccessUnknown

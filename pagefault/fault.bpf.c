@@ -498,6 +498,8 @@ int leave_handle_mm_fault(u64 *ctx)
 		st->began_ns = 0;
 		return 0;
 	}
+	if (!st->began_ns) // under way when observation began: its entry was not seen
+		st->vma.memory = MEMORY_UNKNOWN;
 	complete(task, st, major);
 	return 0;
 }

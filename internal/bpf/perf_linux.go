@@ -45,7 +45,12 @@ func (s *Session) attachPerfOn(cpu int, program string, config uint64) error {
 	}
 	fd, err := unix.PerfEventOpen(&attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 	if err == unix.EACCES || err == unix.EPERM {
-		return refused("open software perf event", err)
+		// Debian's kernels take perf_event_paranoid 3 to mean that CAP_PERFMON is not enough.
+		return &NotPermittedError{
+			Op:    "open software perf event",
+			Needs: "CAP_PERFMON and kernel.perf_event_paranoid at most 2, or CAP_SYS_ADMIN",
+			Err:   err,
+		}
 	} else if err != nil {
 		return explain("open software perf event", err, false)
 	}

@@ -155,6 +155,10 @@ func (s *Session) Close() error {
 func explain(op string, err error, verbose bool) error {
 	var verifier *ebpf.VerifierError
 	switch {
+	case !privileged() && !errors.As(err, &verifier):
+		// The loader tries features one by one and calls any that it is refused unsupported, so without
+		// the capabilities its word on what the kernel can is worth nothing.
+		return &NotPermittedError{Op: op, Needs: capabilities, Err: err}
 	case !haveKernelTypes():
 		return &NotSupportedError{Feature: op, Since: "CONFIG_DEBUG_INFO_BTF, Linux 6.1", Err: err}
 	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, btf.ErrNotFound), errors.Is(err, unix.ENOTSUP):
@@ -172,15 +176,20 @@ func haveKernelTypes() bool {
 	return err == nil
 }
 
-// refused tells EPERM for want of a capability from EPERM in spite of it (lockdown, a kernel without
-// trampolines for fentry, a container's filter).
-func refused(op string, err error) error {
+// privileged reports whether this process has the capabilities that loading and attaching ask for. In an
+// inner user namespace it may seem so and not be.
+func privileged() bool {
 	const both = 1<<unix.CAP_BPF | 1<<unix.CAP_PERFMON
-	st, statusErr := procfs.PidStatus(unix.Getpid())
-	if statusErr == nil && (st.CapEff&both == both || st.CapEff&(1<<unix.CAP_SYS_ADMIN) != 0) {
-		return &NotSupportedError{Feature: op, Since: "a kernel that lets CAP_BPF do so: lockdown, seccomp or its configuration forbids it", Err: err}
+	st, err := procfs.PidStatus(unix.Getpid())
+	return err != nil || st.CapEff&both == both || st.CapEff&(1<<unix.CAP_SYS_ADMIN) != 0
+}
+
+// refused is for EPERM in spite of the capabilities.
+func refused(op string, err error) error {
+	if !privileged() {
+		return &NotPermittedError{Op: op, Needs: capabilities, Err: err}
 	}
-	return &NotPermittedError{Op: op, Needs: capabilities, Err: err}
+	return &NotSupportedError{Feature: op, Since: "a kernel that lets CAP_BPF do so: lockdown, seccomp or its configuration forbids it", Err: err}
 }
 
 // ProgramNames returns the programs of a spec whose section begins with prefix, sorted.
