@@ -16,6 +16,7 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	schedMapCost              = "cost"
 	schedMapLost              = "lost"
 	schedMapOffCpu            = "off_cpu"
 	schedMapPreemptions       = "preemptions"
@@ -28,6 +29,7 @@ const (
 	schedProgSchedWakeupNew   = "sched_wakeup_new"
 	schedProgTaskNew          = "task_new"
 	schedVarBy                = "by"
+	schedVarCostSampled       = "cost_sampled"
 	schedVarKeepPreemptors    = "keep_preemptors"
 	schedVarNoCount           = "no_count"
 	schedVarNoHist            = "no_hist"
@@ -93,6 +95,7 @@ type schedProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type schedMapSpecs struct {
+	Cost        *ebpf.MapSpec `ebpf:"cost"`
 	Lost        *ebpf.MapSpec `ebpf:"lost"`
 	OffCpu      *ebpf.MapSpec `ebpf:"off_cpu"`
 	Preemptions *ebpf.MapSpec `ebpf:"preemptions"`
@@ -106,6 +109,7 @@ type schedMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type schedVariableSpecs struct {
 	By               *ebpf.VariableSpec `ebpf:"by"`
+	CostSampled      *ebpf.VariableSpec `ebpf:"cost_sampled"`
 	KeepPreemptors   *ebpf.VariableSpec `ebpf:"keep_preemptors"`
 	NoCount          *ebpf.VariableSpec `ebpf:"no_count"`
 	NoHist           *ebpf.VariableSpec `ebpf:"no_hist"`
@@ -138,6 +142,7 @@ func (o *schedObjects) Close() error {
 //
 // It can be passed to loadSchedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type schedMaps struct {
+	Cost        *ebpf.Map `ebpf:"cost"`
 	Lost        *ebpf.Map `ebpf:"lost"`
 	OffCpu      *ebpf.Map `ebpf:"off_cpu"`
 	Preemptions *ebpf.Map `ebpf:"preemptions"`
@@ -148,6 +153,7 @@ type schedMaps struct {
 
 func (m *schedMaps) Close() error {
 	return _SchedClose(
+		m.Cost,
 		m.Lost,
 		m.OffCpu,
 		m.Preemptions,
@@ -162,6 +168,7 @@ func (m *schedMaps) Close() error {
 // It can be passed to loadSchedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type schedVariables struct {
 	By               *ebpf.Variable `ebpf:"by"`
+	CostSampled      *ebpf.Variable `ebpf:"cost_sampled"`
 	KeepPreemptors   *ebpf.Variable `ebpf:"keep_preemptors"`
 	NoCount          *ebpf.Variable `ebpf:"no_count"`
 	NoHist           *ebpf.Variable `ebpf:"no_hist"`

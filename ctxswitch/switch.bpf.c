@@ -33,6 +33,7 @@ struct task_state {
 
 #include "hist.h"
 #include "scope.h"
+#include "cost.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -283,15 +284,14 @@ static __always_inline void enter_cpu(struct task_struct *next, u64 now, struct 
 	st->flags = (st->flags & ~TASK_PREEMPTED) | TASK_COUNTED;
 }
 
-SEC("tp_btf/sched_switch")
-int sched_switch(u64 *ctx)
+static __always_inline void on_sched_switch(u64 *ctx)
 {
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
 	struct totals *t = this_cpu_totals();
 	u64 now = bpf_ktime_get_ns();
 
 	if (!t)
-		return 0;
+		return;
 	t->switches++;
 	// What runs when a switch begins is what the last switch brought in. Where it is not, the kernel
 	// switched without running us.
@@ -304,8 +304,9 @@ int sched_switch(u64 *ctx)
 		t->from_idle++;
 	if (next->pid)
 		enter_cpu(next, now, t);
-	return 0;
 }
+
+PROGRAM("tp_btf/sched_switch", sched_switch, u64, on_sched_switch(ctx))
 
 static __always_inline void wake(struct task_struct *task)
 {
@@ -318,35 +319,20 @@ static __always_inline void wake(struct task_struct *task)
 	st->flags &= ~TASK_PREEMPTED;
 }
 
-SEC("tp_btf/sched_wakeup")
-int sched_wakeup(u64 *ctx)
-{
-	wake((void *)ctx[0]);
-	return 0;
-}
+PROGRAM("tp_btf/sched_wakeup", sched_wakeup, u64, wake((void *)ctx[0]))
 
-SEC("tp_btf/sched_wakeup_new")
-int sched_wakeup_new(u64 *ctx)
-{
-	wake((void *)ctx[0]);
-	return 0;
-}
+PROGRAM("tp_btf/sched_wakeup_new", sched_wakeup_new, u64, wake((void *)ctx[0]))
 
 // Fires before the task's CPU changes, and now and then without a change; the kernel counts changes.
-SEC("tp_btf/sched_migrate_task")
-int sched_migrate_task(u64 *ctx)
+static __always_inline void on_sched_migrate_task(u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 	struct totals *t = this_cpu_totals();
 
 	if (t && task->thread_info.cpu != (u32)ctx[1] && observed(task))
 		t->migrations++;
-	return 0;
 }
 
-SEC("tp_btf/task_newtask")
-int task_new(u64 *ctx)
-{
-	join_parent((void *)ctx[0], ctx[1]);
-	return 0;
-}
+PROGRAM("tp_btf/sched_migrate_task", sched_migrate_task, u64, on_sched_migrate_task(ctx))
+
+PROGRAM("tp_btf/task_newtask", task_new, u64, join_parent((void *)ctx[0], ctx[1]))

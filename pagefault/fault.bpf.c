@@ -43,6 +43,7 @@ struct task_state {
 
 #include "hist.h"
 #include "scope.h"
+#include "cost.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -342,26 +343,12 @@ static __always_inline void begin_x86(u64 address, u64 code, u32 bits)
 	begin(address, access, bits | (code & 1 ? FAULT_PRESENT : 0));
 }
 
-SEC("tp_btf/page_fault_user")
-int begin_user(u64 *ctx)
-{
-	begin_x86(ctx[0], ctx[2], 0);
-	return 0;
-}
+PROGRAM("tp_btf/page_fault_user", begin_user, u64, begin_x86(ctx[0], ctx[2], 0))
 
-SEC("tp_btf/page_fault_kernel")
-int begin_kernel(u64 *ctx)
-{
-	begin_x86(ctx[0], ctx[2], FAULT_KERNEL);
-	return 0;
-}
+PROGRAM("tp_btf/page_fault_kernel", begin_kernel, u64, begin_x86(ctx[0], ctx[2], FAULT_KERNEL))
 
-SEC("perf_event")
-int begin_perf(struct bpf_perf_event_data *ctx)
-{
-	begin(ctx->addr, ACCESS_UNKNOWN, from_user_mode(&ctx->regs) ? 0 : FAULT_KERNEL);
-	return 0;
-}
+PROGRAM("perf_event", begin_perf, struct bpf_perf_event_data,
+	begin(ctx->addr, ACCESS_UNKNOWN, from_user_mode(&ctx->regs) ? 0 : FAULT_KERNEL))
 
 // --- completions ---
 
@@ -420,19 +407,9 @@ static __always_inline void complete_perf(struct bpf_perf_event_data *ctx, u32 m
 	complete(task, st, major);
 }
 
-SEC("perf_event")
-int complete_minor(struct bpf_perf_event_data *ctx)
-{
-	complete_perf(ctx, 0);
-	return 0;
-}
+PROGRAM("perf_event", complete_minor, struct bpf_perf_event_data, complete_perf(ctx, 0))
 
-SEC("perf_event")
-int complete_major(struct bpf_perf_event_data *ctx)
-{
-	complete_perf(ctx, 1);
-	return 0;
-}
+PROGRAM("perf_event", complete_major, struct bpf_perf_event_data, complete_perf(ctx, 1))
 
 enum { // include/linux/mm_types.h
 	FAULT_FLAG_WRITE = 0x1,
@@ -444,8 +421,7 @@ enum { // include/linux/mm_types.h
 };
 
 // Runs again for each retry of one fault; the clock keeps the first beginning.
-SEC("fentry/handle_mm_fault")
-int enter_handle_mm_fault(u64 *ctx)
+static __always_inline void on_enter_handle_mm_fault(u64 *ctx)
 {
 	struct vm_area_struct *area = (void *)ctx[0];
 	u64 address = ctx[1], flags = ctx[2];
@@ -453,7 +429,7 @@ int enter_handle_mm_fault(u64 *ctx)
 	struct task_state *st = observed(task);
 
 	if (!st)
-		return 0;
+		return;
 	bool by_exception = ctx[3]; // its registers; get_user_pages has none
 	if (!by_exception && st->began_ns && !(flags & FAULT_FLAG_TRIED))
 		give_up(task, st);
@@ -469,25 +445,25 @@ int enter_handle_mm_fault(u64 *ctx)
 							      ACCESS_READ;
 	if (!vma_read(&st->vma, area, address))
 		st->vma.memory = MEMORY_UNKNOWN;
-	return 0;
 }
 
-SEC("fexit/handle_mm_fault")
-int leave_handle_mm_fault(u64 *ctx)
+PROGRAM("fentry/handle_mm_fault", enter_handle_mm_fault, u64, on_enter_handle_mm_fault(ctx))
+
+static __always_inline void on_leave_handle_mm_fault(u64 *ctx)
 {
 	u64 flags = ctx[2], result = ctx[4];
 	struct task_struct *task = bpf_get_current_task_btf();
 
 	if (result & VM_FAULT_RETRY)
-		return 0;
+		return;
 	struct task_state *st = observed(task);
 	if (!st)
-		return 0;
+		return;
 	if (result & VM_FAULT_ERROR) {
 		struct totals *t = this_cpu_totals();
 		if (t)
 			count_unresolved(task, st, t);
-		return 0;
+		return;
 	}
 	bool major = result & VM_FAULT_MAJOR || flags & FAULT_FLAG_TRIED;
 	bool in_exec = !ctx[3] && in_execve(task); // get_user_pages on the new stack
@@ -496,13 +472,14 @@ int leave_handle_mm_fault(u64 *ctx)
 		t->exec++;
 		st->counted++;
 		st->began_ns = 0;
-		return 0;
+		return;
 	}
 	if (!st->began_ns) // under way when observation began: its entry was not seen
 		st->vma.memory = MEMORY_UNKNOWN;
 	complete(task, st, major);
-	return 0;
 }
+
+PROGRAM("fexit/handle_mm_fault", leave_handle_mm_fault, u64, on_leave_handle_mm_fault(ctx))
 
 static __always_inline void mark(u32 bit)
 {
@@ -512,55 +489,44 @@ static __always_inline void mark(u32 bit)
 		st->flags |= bit;
 }
 
-SEC("fentry/do_swap_page")
-int enter_do_swap_page(u64 *ctx)
-{
-	mark(FAULT_SWAP);
-	return 0;
-}
+PROGRAM("fentry/do_swap_page", enter_do_swap_page, u64, mark(FAULT_SWAP))
 
 // A page comes back from swap, unless this is reclaim on the way to a page, which sends some out.
-SEC("tp_btf/rss_stat")
-int rss_stat(u64 *ctx)
+static __always_inline void on_rss_stat(u64 *ctx)
 {
 	if (ctx[1] == MM_SWAPENTS && !(bpf_get_current_task_btf()->flags & PF_MEMALLOC))
 		mark(FAULT_SWAP);
-	return 0;
 }
 
-SEC("fentry/do_wp_page")
-int enter_do_wp_page(u64 *ctx)
-{
-	mark(FAULT_PRESENT);
-	return 0;
-}
+PROGRAM("tp_btf/rss_stat", rss_stat, u64, on_rss_stat(ctx))
+
+PROGRAM("fentry/do_wp_page", enter_do_wp_page, u64, mark(FAULT_PRESENT))
 
 // --- what happens between ---
 
 // Every page that the kernel hands out: so the quick ways out come first.
-SEC("tp_btf/mm_page_alloc")
-int page_alloc(u64 *ctx)
+static __always_inline void on_page_alloc(u64 *ctx)
 {
 	if (ctx[1] >= huge_order) {
 		mark(FAULT_HUGE);
-		return 0;
+		return;
 	}
 	// execve builds the new address space, which takes a page, before it touches the new stack: here
 	// is the last moment at which all that the kernel counted belongs to what came before.
 	struct task_struct *task = bpf_get_current_task_btf();
 	if (!in_execve(task))
-		return 0;
+		return;
 	struct task_state *st = observed(task);
 	struct totals *t = this_cpu_totals();
 	if (!st || !t || st->flags & TASK_IN_EXEC)
-		return 0;
+		return;
 	settle(task, st, t, 0);
 	st->flags |= TASK_IN_EXEC;
-	return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
-int task_exec(u64 *ctx)
+PROGRAM("tp_btf/mm_page_alloc", page_alloc, u64, on_page_alloc(ctx))
+
+static __always_inline void on_task_exec(u64 *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *st = observed(task);
@@ -568,11 +534,11 @@ int task_exec(u64 *ctx)
 
 	if (st && t)
 		settle(task, st, t, 0);
-	return 0;
 }
 
-SEC("tp_btf/task_newtask")
-int task_new(u64 *ctx)
+PROGRAM("tp_btf/sched_process_exec", task_exec, u64, on_task_exec(ctx))
+
+static __always_inline void on_task_new(u64 *ctx)
 {
 	struct task_struct *child = (void *)ctx[0];
 	struct task_state *st = join_parent(child, ctx[1]);
@@ -581,20 +547,21 @@ int task_new(u64 *ctx)
 		st->counted = child->min_flt + child->maj_flt;
 		st->flags |= TASK_KNOWN;
 	}
-	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int task_exit(u64 *ctx)
+PROGRAM("tp_btf/task_newtask", task_new, u64, on_task_new(ctx))
+
+static __always_inline void on_task_exit(u64 *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *st = observed(task);
 	struct totals *t = this_cpu_totals();
 
 	if (!st || !t)
-		return 0;
+		return;
 	if (st->began_ns)
 		give_up(task, st);
 	settle(task, st, t, 0);
-	return 0;
 }
+
+PROGRAM("tp_btf/sched_process_exit", task_exit, u64, on_task_exit(ctx))

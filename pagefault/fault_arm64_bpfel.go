@@ -17,6 +17,7 @@ import (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	faultMapClasses             = "classes"
+	faultMapCost                = "cost"
 	faultMapLost                = "lost"
 	faultMapTasks               = "tasks"
 	faultMapTotals              = "totals"
@@ -36,6 +37,7 @@ const (
 	faultProgTaskExit           = "task_exit"
 	faultProgTaskNew            = "task_new"
 	faultVarBy                  = "by"
+	faultVarCostSampled         = "cost_sampled"
 	faultVarHugeOrder           = "huge_order"
 	faultVarNoWhoStats          = "no_who_stats"
 	faultVarNrExecve            = "nr_execve"
@@ -114,6 +116,7 @@ type faultProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type faultMapSpecs struct {
 	Classes *ebpf.MapSpec `ebpf:"classes"`
+	Cost    *ebpf.MapSpec `ebpf:"cost"`
 	Lost    *ebpf.MapSpec `ebpf:"lost"`
 	Tasks   *ebpf.MapSpec `ebpf:"tasks"`
 	Totals  *ebpf.MapSpec `ebpf:"totals"`
@@ -125,6 +128,7 @@ type faultMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type faultVariableSpecs struct {
 	By               *ebpf.VariableSpec `ebpf:"by"`
+	CostSampled      *ebpf.VariableSpec `ebpf:"cost_sampled"`
 	HugeOrder        *ebpf.VariableSpec `ebpf:"huge_order"`
 	NoWhoStats       *ebpf.VariableSpec `ebpf:"no_who_stats"`
 	NrExecve         *ebpf.VariableSpec `ebpf:"nr_execve"`
@@ -161,6 +165,7 @@ func (o *faultObjects) Close() error {
 // It can be passed to loadFaultObjects or ebpf.CollectionSpec.LoadAndAssign.
 type faultMaps struct {
 	Classes *ebpf.Map `ebpf:"classes"`
+	Cost    *ebpf.Map `ebpf:"cost"`
 	Lost    *ebpf.Map `ebpf:"lost"`
 	Tasks   *ebpf.Map `ebpf:"tasks"`
 	Totals  *ebpf.Map `ebpf:"totals"`
@@ -170,6 +175,7 @@ type faultMaps struct {
 func (m *faultMaps) Close() error {
 	return _FaultClose(
 		m.Classes,
+		m.Cost,
 		m.Lost,
 		m.Tasks,
 		m.Totals,
@@ -182,6 +188,7 @@ func (m *faultMaps) Close() error {
 // It can be passed to loadFaultObjects or ebpf.CollectionSpec.LoadAndAssign.
 type faultVariables struct {
 	By               *ebpf.Variable `ebpf:"by"`
+	CostSampled      *ebpf.Variable `ebpf:"cost_sampled"`
 	HugeOrder        *ebpf.Variable `ebpf:"huge_order"`
 	NoWhoStats       *ebpf.Variable `ebpf:"no_who_stats"`
 	NrExecve         *ebpf.Variable `ebpf:"nr_execve"`

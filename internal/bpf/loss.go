@@ -67,15 +67,19 @@ func (l Loss) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Cost is what an observer's own programs took, as the kernel accounts it (BPF_ENABLE_STATS), or as the
-// programs estimate it where only an administrator may have that.
+// Cost is what an observer's own programs took: as the kernel accounts it (BPF_ENABLE_STATS), or, where only
+// an administrator may have that, estimated by the programs from one run in 64.
 type Cost struct {
-	Known bool   // false where neither way was to be had; the rest is then zero
-	Runs  uint64 // program runs, in scope or not
-	Ns    uint64 // nanoseconds of processor time in them
+	Known   bool   // false where there is neither, or no run was timed yet; the rest is then zero
+	Sampled bool   // an estimate, without the kernel's way in and out of a program
+	Runs    uint64 // program runs, in scope or not
+	Ns      uint64 // nanoseconds of processor time in them
 }
 
 // Sub returns c - earlier.
 func (c Cost) Sub(earlier Cost) Cost {
-	return Cost{Known: c.Known, Runs: c.Runs - earlier.Runs, Ns: c.Ns - earlier.Ns}
+	if earlier.Ns > c.Ns { // an estimate that became better
+		earlier.Ns = c.Ns
+	}
+	return Cost{Known: c.Known, Sampled: c.Sampled, Runs: c.Runs - earlier.Runs, Ns: c.Ns - earlier.Ns}
 }

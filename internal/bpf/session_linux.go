@@ -39,6 +39,10 @@ func Open(spec *ebpf.CollectionSpec, programs []string, verbose bool) (*Session,
 			delete(spec.Programs, name)
 		}
 	}
+	admin := hasCapabilities(1 << unix.CAP_SYS_ADMIN)
+	if err := spec.Variables["cost_sampled"].Set(flag(!admin)); err != nil {
+		return nil, fmt.Errorf("set cost_sampled: %w", err)
+	}
 	opts := ebpf.CollectionOptions{Cache: kernelTypes(), Programs: ebpf.ProgramOptions{LogDisabled: !verbose}}
 	coll, err := ebpf.NewCollectionWithOptions(spec, opts)
 	if err != nil {
@@ -49,15 +53,21 @@ func Open(spec *ebpf.CollectionSpec, programs []string, verbose bool) (*Session,
 	return s, nil
 }
 
-// account turns the kernel's accounting of program time on. Only an administrator may; an observer
-// without it works, and says that its cost is not known. The kernel patches its own code for that, on
-// all CPUs, which takes longer than to attach, so nobody waits here. Close does.
+// account turns the kernel's accounting of program time on. It patches its own code for that, on all CPUs,
+// which takes longer than to attach, so nobody waits here. Close does.
 func (s *Session) account() {
 	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
 	if err != nil {
-		stats = nil
+		stats = nil // only an administrator may; cost.h is for the others
 	}
 	s.accounting <- stats
+}
+
+func flag(on bool) uint32 {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 // Map returns the map of that name; nil means a mistake in this module.
@@ -88,10 +98,10 @@ func (s *Session) keep(c io.Closer) {
 func (s *Session) Cost() Cost {
 	stats := <-s.accounting
 	s.accounting <- stats
-	c := Cost{Known: stats != nil}
-	if !c.Known {
-		return c
+	if stats == nil {
+		return s.sampledCost()
 	}
+	c := Cost{Known: true}
 	for _, p := range s.coll.Programs {
 		st, err := p.Stats()
 		if err != nil {
@@ -101,6 +111,22 @@ func (s *Session) Cost() Cost {
 		c.Ns += uint64(st.Runtime)
 	}
 	return c
+}
+
+// sampledCost is what cost.h found: the timed runs stand for all.
+func (s *Session) sampledCost() Cost {
+	var perCPU []struct{ Runs, Timed, Ns uint64 }
+	if err := s.coll.Maps["cost"].Lookup(uint32(0), &perCPU); err != nil {
+		return Cost{}
+	}
+	var runs, timed, ns uint64
+	for _, c := range perCPU {
+		runs, timed, ns = runs+c.Runs, timed+c.Timed, ns+c.Ns
+	}
+	if timed == 0 {
+		return Cost{}
+	}
+	return Cost{Known: true, Sampled: true, Runs: runs, Ns: uint64(float64(ns) / float64(timed) * float64(runs))}
 }
 
 // Loss returns what was lost so far, but for missed perf events: see [Session.PerfCount]. Runs missed of
@@ -179,9 +205,13 @@ func haveKernelTypes() bool {
 // privileged reports whether this process has the capabilities that loading and attaching ask for. In an
 // inner user namespace it may seem so and not be.
 func privileged() bool {
-	const both = 1<<unix.CAP_BPF | 1<<unix.CAP_PERFMON
+	return hasCapabilities(1<<unix.CAP_BPF|1<<unix.CAP_PERFMON) || hasCapabilities(1<<unix.CAP_SYS_ADMIN)
+}
+
+// hasCapabilities is true also where it cannot be found out: then the kernel's answer stands.
+func hasCapabilities(set uint64) bool {
 	st, err := procfs.PidStatus(unix.Getpid())
-	return err != nil || st.CapEff&both == both || st.CapEff&(1<<unix.CAP_SYS_ADMIN) != 0
+	return err != nil || st.CapEff&set == set
 }
 
 // refused is for EPERM in spite of the capabilities.
