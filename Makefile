@@ -1,0 +1,79 @@
+# "make help" lists the targets. Everything needs Go; a target that needs more says so.
+
+GO       ?= go
+FUZZTIME ?= 10s
+
+# Runs arm64 programs on another processor; Debian's name for it, then everybody else's.
+QEMU_ARM64 ?= $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
+
+# The packages whose tests an emulated process can run: those that need the kernel for little else than
+# files. The kernel matrix has the others, on arm64 too.
+ARM64_PACKAGES ?= ./internal/hist ./internal/sysname/... ./internal/target
+
+.DEFAULT_GOAL := all
+.PHONY: all help build test race checkptr vet lint generate check-generated test-arm64 test-kernels fuzz bench test-bench docs ci
+
+all: build test ## build and test: what "make" does
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build every package
+	$(GO) build ./...
+
+test: ## run the tests
+	$(GO) test ./...
+
+race: ## run the tests under the race detector, which checks unsafe.Pointer conversions too (needs gcc)
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+checkptr: ## run the tests with every unsafe.Pointer conversion checked
+	$(GO) test -gcflags=all=-d=checkptr ./...
+
+vet: ## go vet for each processor, and that other systems compile
+	GOOS=linux GOARCH=amd64 $(GO) vet ./...
+	GOOS=linux GOARCH=arm64 $(GO) vet ./...
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+	GOOS=windows GOARCH=amd64 $(GO) vet ./...
+
+lint: ## gofmt and staticcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	$(GO) tool staticcheck ./...
+	GOARCH=arm64 "$$($(GO) tool -n staticcheck)" ./...
+
+generate: ## rebuild the eBPF objects and other generated files (needs clang-19, llvm-19)
+	$(GO) generate ./...
+
+check-generated: ## fail where generating changes a byte (leaves the new files)
+	@before=$$(mktemp); after=$$(mktemp); trap 'rm -f "$$before" "$$after"' EXIT; \
+	find . -path ./.git -prune -o -type f -exec sha256sum {} + | sort -k 2 > "$$before"; \
+	$(MAKE) --no-print-directory generate || exit; \
+	find . -path ./.git -prune -o -type f -exec sha256sum {} + | sort -k 2 > "$$after"; \
+	diff "$$before" "$$after" || { echo "generated files were out of date: commit the new ones"; exit 1; }
+
+test-arm64: ## run tests as arm64 processes (needs qemu-user-static)
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec "$(or $(QEMU_ARM64),$(error no qemu-aarch64 here: install qemu-user-static))" $(ARM64_PACKAGES)
+
+test-kernels: ## run the tests inside Debian's kernels (needs apt, qemu-system-x86, qemu-system-arm)
+	$(GO) run ./internal/kernelmatrix/cmd
+
+fuzz: ## run each fuzz target for FUZZTIME
+	@listed=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$listed"; exit 1; }; \
+	echo "$$listed" | awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, name[i]; n = 0 }' | \
+	while read -r pkg target; do \
+		echo "$$pkg $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" < /dev/null || exit 1; \
+	done
+
+bench: ## measure side by side with peers: module bench, takes a while
+	$(GO) -C bench run .
+
+test-bench: ## test module bench, without measuring
+	$(GO) -C bench vet ./...
+	$(GO) -C bench test ./...
+
+docs: ## check links, commands and paths in documents, and who imports whom
+	$(GO) test -count=1 ./internal/docs ./internal/floors
+
+ci: ## all of the above, as the server does it
+	.ci/run
