@@ -50,8 +50,8 @@ func TestBootedKernelRunsTests(t *testing.T) {
 	opt, ck := bootable(t)
 	var text bytes.Buffer
 	report := NewReport(&text, false)
-	err := Test(t.Context(), opt, []string{fixtures + "fail", fixtures + "pass", fixtures + "quit"}, "", nil, 1, report)
-	if err != nil {
+	selection := Selection{Packages: []string{fixtures + "fail", fixtures + "pass", fixtures + "quit"}}
+	if err := Test(t.Context(), opt, selection, report); err != nil {
 		t.Fatal(err)
 	}
 	totals, err := report.Close()

@@ -110,6 +110,7 @@ func buildProgram(ctx context.Context, goarch, dir, program string) (string, err
 		return program, checkStatic(program, goarch)
 	}
 	out := filepath.Join(dir, path.Base(filepath.ToSlash(program)))
-	_, err := goCommand(ctx, goarch, "build", "-o", out, program)
+	// Asking git would fail in a tree that belongs to another user.
+	_, err := goCommand(ctx, goarch, "build", "-buildvcs=false", "-o", out, program)
 	return out, err
 }

@@ -18,12 +18,12 @@ func TestVerdictSaysWhatEndedTheMachine(t *testing.T) {
 		want           string // in the verdict; empty: none
 	}{
 		{"job done", strings.Join(lines, ""), nil, ""},
-		{"ended by the host after the job", strings.Join(lines, ""), errSilent, ""},
+		{"ended by the host after the job", strings.Join(lines, ""), errors.New("it fell silent"), ""},
 		{"frame lost", lines[0] + lines[2] + lines[3] + lines[4] + lines[5], nil, "1 frames were lost"},
 		{"nothing at all", "", nil, "ended before init ran (and its console is empty)"},
 		{"panic at boot", "[    0.1] Kernel panic - not syncing: x\n", nil, "before init ran; its console ends with\n[    0.1] Kernel panic"},
 		{"panic in a test", lines[0] + lines[1] + "[    9.1] Kernel panic\n", nil, "before the job was done; its console ends with\n[    9.1] Kernel panic"},
-		{"silence", lines[0] + lines[1], errSilent, errSilent.Error()},
+		{"silence", lines[0] + lines[1], errors.New("it fell silent"), "machine: it fell silent"},
 		{"emulator that does not start", "qemu: no such machine\n", errors.New("exit status 1"), "exit status 1; its console ends with\nqemu"},
 		{"guest that gives up", strings.Join(failed, ""), nil, "no such device"},
 	} {

@@ -44,7 +44,7 @@ func (m machine) qemu() (program string, args []string) {
 	console := "ttyS0"
 	// QEMU 7.2 sometimes leaves garbage in RFLAGS when CMPXCHG16B is emulated
 	// on a busy host. The kernel's allocator uses it where CPUID has it, and
-	// every fourth boot died; without it, none of many.
+	// every fourth boot died of that; without it, none.
 	program, args = "qemu-system-x86_64", []string{"-M", "q35", "-cpu", "max,-cx16"}
 	if m.kernel.Arch == "arm64" {
 		console = "ttyAMA0"

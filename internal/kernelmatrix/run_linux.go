@@ -40,11 +40,17 @@ type initramfs struct {
 	memory int64 // that a machine with it needs, in MiB
 }
 
-// Test runs the tests of the packages that patterns name in every kernel, at
-// most parallel at a time, and reports each result. run is as the -run flag of
-// "go test"; args go to every test binary. The error is one of the host; tests
-// and machines that fail are in the report.
-func Test(ctx context.Context, opt Options, patterns []string, run string, args []string, parallel int, report *Report) (err error) {
+// A Selection says which tests to run and how.
+type Selection struct {
+	Packages []string // patterns, as the go command has them
+	Run      string   // as the -run flag of "go test"
+	Args     []string // for every test binary
+	Parallel int      // machines at a time; at least 1
+}
+
+// Test runs the selected tests in every kernel, and reports each result. The
+// error is one of the host; tests and machines that fail are in the report.
+func Test(ctx context.Context, opt Options, sel Selection, report *Report) (err error) {
 	kernels, err := opt.get(ctx)
 	if err != nil {
 		return err
@@ -59,13 +65,13 @@ func Test(ctx context.Context, opt Options, patterns []string, run string, args 
 		if suites[k.Arch] != nil {
 			continue
 		}
-		s, err := opt.buildSuite(ctx, k.Arch, filepath.Join(work, k.Arch), patterns, run, args)
+		s, err := opt.buildSuite(ctx, k.Arch, filepath.Join(work, k.Arch), sel)
 		if err != nil {
 			return err
 		}
 		suites[k.Arch] = s
 	}
-	slots := make(chan struct{}, max(parallel, 1))
+	slots := make(chan struct{}, max(sel.Parallel, 1))
 	errs := make([]error, len(kernels))
 	var wg sync.WaitGroup
 	for i, k := range kernels {
@@ -129,11 +135,11 @@ type suite struct {
 	limit    time.Duration
 }
 
-func (opt Options) buildSuite(ctx context.Context, goarch, dir string, patterns []string, run string, args []string) (*suite, error) {
+func (opt Options) buildSuite(ctx context.Context, goarch, dir string, sel Selection) (*suite, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
-	packages, err := listTests(ctx, goarch, patterns)
+	packages, err := listTests(ctx, goarch, sel.Packages)
 	if err != nil {
 		return nil, err
 	}
@@ -147,10 +153,10 @@ func (opt Options) buildSuite(ctx context.Context, goarch, dir string, patterns 
 	job := Job{BPFFS: opt.BPFFS}
 	for _, p := range packages {
 		argv := []string{p.guestBinary(), "-test.v=test2json", "-test.paniconexit0", "-test.timeout=" + opt.Timeout.String()}
-		if run != "" {
-			argv = append(argv, "-test.run="+run)
+		if sel.Run != "" {
+			argv = append(argv, "-test.run="+sel.Run)
 		}
-		job.Steps = append(job.Steps, Step{Argv: append(argv, args...), Dir: p.guestDir(), Limit: opt.Timeout + guestGrace})
+		job.Steps = append(job.Steps, Step{Argv: append(argv, sel.Args...), Dir: p.guestDir(), Limit: opt.Timeout + guestGrace})
 	}
 	initramfs, err := opt.build(ctx, goarch, dir, job, func(im *image) error {
 		for _, p := range packages {
@@ -207,7 +213,9 @@ func (e Exit) cause() string {
 // Exec runs one program (a static binary or a main package) with arguments in
 // one kernel, and returns its exit status as a shell has it: 128 + n after
 // signal n. Where the machine failed, there is an error.
-func Exec(ctx context.Context, opt Options, k Kernel, program string, args []string, stdout, stderr io.Writer) (code int, err error) {
+func Exec(
+	ctx context.Context, opt Options, k Kernel, program string, args []string, stdout, stderr io.Writer,
+) (code int, err error) {
 	ck, err := opt.Cache.Get(ctx, k, opt.Progress)
 	if err != nil {
 		return 0, err

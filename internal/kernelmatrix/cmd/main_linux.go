@@ -30,13 +30,11 @@ func main() {
 // config is the command line.
 type config struct {
 	kernelmatrix.Options
-	list     bool
-	verbose  bool
-	parallel int
-	run      string
-	bin      string
-	patterns []string
-	args     []string // after "--"
+	kernelmatrix.Selection // its Args, after "--", are those of the program too
+
+	list    bool
+	verbose bool
+	bin     string
 }
 
 // Exit codes, as the project's command has them.
@@ -65,7 +63,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func parse(args []string, stderr io.Writer) (*config, error) {
 	cfg := &config{Options: kernelmatrix.Options{Progress: stderr}}
 	if i := slices.Index(args, "--"); i >= 0 {
-		args, cfg.args = args[:i], args[i+1:]
+		args, cfg.Args = args[:i], args[i+1:]
 	}
 	flags := flag.NewFlagSet("kernelmatrix", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -78,8 +76,8 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	cache := flags.String("cache", "", "`directory` of fetched kernels (default ring3/kernels in the user's cache)")
 	with := flags.String("with", "", "comma-separated static binaries or main `packages` to put in the guest's /bin")
 	flags.StringVar(&cfg.bin, "bin", "", "run this static binary or main package (`program`) in place of tests")
-	flags.StringVar(&cfg.run, "run", "", "run only tests that match `regexp`")
-	flags.IntVar(&cfg.parallel, "parallel", 1, "`number` of machines at a time, at most 2")
+	flags.StringVar(&cfg.Run, "run", "", "run only tests that match `regexp`")
+	flags.IntVar(&cfg.Parallel, "parallel", 1, "`number` of machines at a time, at most 2")
 	flags.DurationVar(&cfg.Timeout, "timeout", 10*time.Minute, "`limit` of each package's tests, or of the program")
 	flags.BoolVar(&cfg.BPFFS, "bpffs", false, "mount bpffs on /sys/fs/bpf")
 	flags.BoolVar(&cfg.verbose, "v", false, "print passed subtests and all output too")
@@ -90,7 +88,7 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	if *with != "" {
 		cfg.Programs = strings.Split(*with, ",")
 	}
-	cfg.patterns = flags.Args()
+	cfg.Packages = flags.Args()
 	return cfg, cfg.check(*kernels, *cache)
 }
 
@@ -107,23 +105,23 @@ func (cfg *config) check(kernels, cache string) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, pattern := range cfg.patterns {
+	for _, pattern := range cfg.Packages {
 		if strings.HasPrefix(pattern, "-") {
 			return fmt.Errorf("flag %s after a package: flags come first", pattern)
 		}
 	}
 	switch {
-	case cfg.parallel < 1 || cfg.parallel > 2:
+	case cfg.Parallel < 1 || cfg.Parallel > 2:
 		return errors.New("-parallel is 1 or 2")
 	case cfg.Timeout <= 0:
 		return errors.New("-timeout must be positive")
-	case cfg.bin != "" && len(cfg.patterns) > 0:
+	case cfg.bin != "" && len(cfg.Packages) > 0:
 		return errors.New("-bin and packages exclude each other; arguments come after --")
-	case cfg.bin != "" && cfg.run != "":
+	case cfg.bin != "" && cfg.Run != "":
 		return errors.New("-bin and -run exclude each other")
 	}
-	if len(cfg.patterns) == 0 {
-		cfg.patterns = []string{"./..."}
+	if len(cfg.Packages) == 0 {
+		cfg.Packages = []string{"./..."}
 	}
 	return nil
 }
@@ -136,7 +134,7 @@ func (cfg *config) do(ctx context.Context, stdout, stderr io.Writer) (int, error
 		return cfg.exec(ctx, stdout, stderr)
 	}
 	report := kernelmatrix.NewReport(stdout, cfg.verbose)
-	testErr := kernelmatrix.Test(ctx, cfg.Options, cfg.patterns, cfg.run, cfg.args, cfg.parallel, report)
+	testErr := kernelmatrix.Test(ctx, cfg.Options, cfg.Selection, report)
 	if testErr != nil {
 		return exitError, testErr
 	}
@@ -160,7 +158,7 @@ func (cfg *config) exec(ctx context.Context, stdout, stderr io.Writer) (int, err
 		if len(cfg.Kernels) > 1 {
 			fmt.Fprintf(stderr, "kernel %s:\n", k.Name())
 		}
-		code, err := kernelmatrix.Exec(ctx, cfg.Options, k, cfg.bin, cfg.args, stdout, stderr)
+		code, err := kernelmatrix.Exec(ctx, cfg.Options, k, cfg.bin, cfg.Args, stdout, stderr)
 		if err != nil {
 			return exitError, err
 		}

@@ -27,8 +27,8 @@ func TestCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := []any{
-		cfg.Kernels[0].Name(), cfg.Kernels[1].Name(), cfg.run, cfg.verbose, cfg.parallel, cfg.Timeout, cfg.Programs,
-		cfg.Cache.Dir, cfg.patterns, cfg.args,
+		cfg.Kernels[0].Name(), cfg.Kernels[1].Name(), cfg.Run, cfg.verbose, cfg.Parallel, cfg.Timeout, cfg.Programs,
+		cfg.Cache.Dir, cfg.Packages, cfg.Args,
 	}
 	want := []any{
 		"amd64-6.1", "arm64-6.12", "A|B", true, 2, 3 * time.Second, []string{"./a", "/b/c"},
@@ -44,7 +44,7 @@ func TestPackagesDefaultToAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"./..."}, cfg.patterns); diff != "" || len(cfg.Kernels) != 4 {
+	if diff := cmp.Diff([]string{"./..."}, cfg.Packages); diff != "" || len(cfg.Kernels) != 4 {
 		t.Errorf("%s, %d kernels", diff, len(cfg.Kernels))
 	}
 }
