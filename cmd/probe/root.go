@@ -2,9 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ring3-go/ring3/pagefault"
 )
 
 // Exit codes, which scripts rely on.
@@ -38,7 +41,12 @@ switched out and why, how long that took, and whether the kernel's own counters 
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Args:              cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("unknown command %q", args[0])}
+			}
+			return nil
+		},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error { return out.open() },
 	}
@@ -55,6 +63,7 @@ switched out and why, how long that took, and whether the kernel's own counters 
 func exitCode(err error) int {
 	var exit commandExit
 	var usage usageError
+	var permission *pagefault.NotPermittedError
 	switch {
 	case err == nil:
 		return 0
@@ -62,10 +71,12 @@ func exitCode(err error) int {
 		return int(exit)
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.As(err, &permission):
+		return exitNotPermitted
+	case errors.Is(err, errors.ErrUnsupported): // also a kernel that refuses with EPERM whoever asks
+		return exitNotSupported
 	case errors.Is(err, fs.ErrPermission):
 		return exitNotPermitted
-	case errors.Is(err, errors.ErrUnsupported):
-		return exitNotSupported
 	}
 	return exitError
 }

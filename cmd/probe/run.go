@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -53,14 +54,22 @@ Without privilege, run still prints what the kernel counted, and says how to get
 }
 
 // runCommand observes, runs and reports. An error of the command itself is a commandExit.
-func runCommand(out *output, opts runOptions, args []string) error {
+func runCommand(out *output, opts runOptions, args []string) (err error) {
+	if opts.file != "-" {
+		out.data = out.talk // standard output is the command's alone
+	}
 	report, closeReport, err := openReport(out, opts.file)
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if cerr := closeReport(); cerr != nil { // more than an exit code, which would say that all is told
+			err = fmt.Errorf("write report: %w", cerr)
+		}
+	}()
 	path, err := lookPath(args[0])
 	if err != nil {
-		return errors.Join(notStarted(out, report, args, err), closeReport())
+		return notStarted(out, report, args, err)
 	}
 	obs, err := observeChildren(out, opts)
 	if err != nil {
@@ -68,20 +77,27 @@ func runCommand(out *output, opts runOptions, args []string) error {
 	}
 	defer obs.close()
 
-	res, err := start(path, args)
-	if err != nil {
-		return errors.Join(notStarted(out, report, args, err), closeReport())
-	}
-	if err := obs.snapshot(res); err != nil {
+	if err := obs.ready(); err != nil {
 		return err
 	}
-	r := newRunRecord(args, res, obs)
+	res, err := start(path, args)
+	if err != nil {
+		return notStarted(out, report, args, err)
+	}
+	r, err := obs.report(args, res)
+	if err != nil {
+		return err
+	}
 	if out.json {
+		if opts.file != "" && !obs.witnessed() {
+			p := &page{w: out.talk, out: out}
+			p.noWitness(obs)
+		}
 		err = writeRecord(report, r)
 	} else {
 		err = writeRunText(report, out, r, res, obs)
 	}
-	if err := errors.Join(err, closeReport()); err != nil {
+	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	if r.ExitCode != 0 {
@@ -145,6 +161,23 @@ type observers struct {
 	switches   *ctxswitch.Observer
 	faultSnap  *pagefault.Snapshot
 	switchSnap *ctxswitch.Snapshot
+
+	idleFaultCost  pagefault.Cost // before the command began: other tasks run the programs too
+	idleSwitchCost ctxswitch.Cost
+}
+
+// ready notes what the programs have cost before the command begins.
+func (o *observers) ready() error {
+	faults, err := o.faults.Snapshot()
+	if err != nil {
+		return err
+	}
+	switches, err := o.switches.Snapshot()
+	if err != nil {
+		return err
+	}
+	o.idleFaultCost, o.idleSwitchCost = faults.Cost, switches.Cost
+	return nil
 }
 
 func observeChildren(out *output, opts runOptions) (*observers, error) {
@@ -175,6 +208,30 @@ func observeChildren(out *output, opts runOptions) (*observers, error) {
 		}
 	}
 	return o, nil
+}
+
+// report takes both sides of the books. What the command left behind runs on meanwhile: where there is such,
+// it looks for a moment at which the kernel says the same before and after and the books close, and waits a
+// little for one, since a process on its way to sleep may have counted what it has not shown yet.
+func (o *observers) report(args []string, res *result) (*runRecord, error) {
+	const tries, pause = 10, 10 * time.Millisecond
+	for try := 1; ; try++ {
+		if err := o.snapshot(res); err != nil {
+			return nil, err
+		}
+		r := newRunRecord(args, res, o)
+		if res.left == 0 || try == tries {
+			return r, nil
+		}
+		before := res.kernel
+		if err := res.account(); err != nil {
+			return nil, err
+		}
+		if res.kernel == before && (r.Reconciled || !o.witnessed()) {
+			return r, nil
+		}
+		time.Sleep(pause)
+	}
 }
 
 // snapshot reads both. Where there is no eBPF, what they say is what the kernel counted, which the

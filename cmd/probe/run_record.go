@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/ring3-go/ring3/ctxswitch"
 	"github.com/ring3-go/ring3/internal/hist"
 	"github.com/ring3-go/ring3/pagefault"
@@ -15,7 +17,7 @@ type runRecord struct {
 	WallNs      int64        `json:"wall_ns"`
 	UserNs      int64        `json:"user_ns"`
 	SysNs       int64        `json:"sys_ns"`
-	MaxRSSBytes uint64       `json:"max_rss_bytes"`
+	MaxRSSBytes *uint64      `json:"max_rss_bytes"` // null where it cannot be told
 	Backend     runBackends  `json:"backend"`
 	Faults      faultTotals  `json:"faults"`
 	Switches    switchTotals `json:"switches"`
@@ -88,11 +90,24 @@ type kernelTotals struct {
 	Involuntary uint64 `json:"involuntary"`
 }
 
-// costRecord is what the observers took; null where the kernel does not tell.
+// costRecord is what the observers took; null where it is not known.
 type costRecord struct {
 	Events     *uint64  `json:"events"`
 	NsPerEvent *float64 `json:"ns_per_event"`
 	CPUPercent *float64 `json:"cpu_percent"`
+	Estimated  bool     `json:"estimated"` // from one run in 64
+}
+
+// String is the cost in words.
+func (c costRecord) String() string {
+	if c.Events == nil {
+		return "the probes' own cost is not known"
+	}
+	each := fmt.Sprintf("%.0fns each", *c.NsPerEvent)
+	if c.Estimated {
+		each = fmt.Sprintf("about %.0fns each (1 in 64 timed)", *c.NsPerEvent)
+	}
+	return fmt.Sprintf("the probes ran %s times, %s: %.2f%% of one CPU", count(*c.Events), each, *c.CPUPercent)
 }
 
 func emptyRunRecord(args []string) *runRecord {
@@ -113,7 +128,9 @@ func newRunRecord(args []string, res *result, obs *observers) *runRecord {
 		r.Signal = signalName(res.signal)
 	}
 	r.WallNs, r.UserNs, r.SysNs = int64(res.wall), int64(res.user), int64(res.sys)
-	r.MaxRSSBytes = res.maxRSS
+	if res.maxRSS > 0 {
+		r.MaxRSSBytes = &res.maxRSS
+	}
 	r.StillRuns = res.left
 	r.Backend = runBackends{string(obs.faults.Backend()), string(obs.switches.Backend())}
 	r.Kernel = kernelTotals{res.kernel.minor, res.kernel.major, res.kernel.voluntary, res.kernel.involuntary}
@@ -121,7 +138,7 @@ func newRunRecord(args []string, res *result, obs *observers) *runRecord {
 	r.Switches = newSwitchTotals(s)
 	r.Lost = f.Lost.Events() + s.Lost.Events()
 	r.Reconciled = obs.witnessed() && reconcile(r).closed()
-	r.Cost = newCostRecord(f.Cost, s.Cost, res.wall.Seconds())
+	r.Cost = newCostRecord(f.Cost.Sub(obs.idleFaultCost), s.Cost.Sub(obs.idleSwitchCost), res.wall.Seconds())
 	return r
 }
 
@@ -172,7 +189,7 @@ func newCostRecord(faults pagefault.Cost, switches ctxswitch.Cost, seconds float
 	if seconds > 0 {
 		percent = ns / seconds / 1e7
 	}
-	return costRecord{&events, &perEvent, &percent}
+	return costRecord{&events, &perEvent, &percent, faults.Sampled || switches.Sampled}
 }
 
 // balance is how far our books are from the kernel's.

@@ -27,9 +27,11 @@ type result struct {
 	signal    syscall.Signal // that ended it, or 0
 	wall      time.Duration
 	user, sys time.Duration
-	maxRSS    uint64 // bytes, of the largest process
+	maxRSS    uint64 // bytes, of the largest process; 0 where it cannot be told
 	kernel    kernelCounts
 	left      int // descendants that still run
+
+	earlier unix.Rusage // of our children before there was the command
 }
 
 // kernelCounts is rusage of all that was waited for, and /proc of what still runs.
@@ -46,7 +48,10 @@ func lookPath(name string) (string, error) {
 	if errors.As(err, &e) {
 		err = e.Err
 	}
-	if errors.Is(err, exec.ErrNotFound) {
+	switch {
+	case errors.Is(err, exec.ErrDot): // found by a relative entry of PATH: run it, as a shell would
+		return path, nil
+	case errors.Is(err, exec.ErrNotFound):
 		return "", fmt.Errorf("command not found: %w", os.ErrNotExist)
 	}
 	return "", err
@@ -62,7 +67,7 @@ func start(path string, args []string) (*result, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, os.NewSyscallError("prctl PR_SET_CHILD_SUBREAPER", err)
 	}
-	before, err := childUsage()
+	earlier, err := childUsage()
 	if err != nil {
 		return nil, err
 	}
@@ -94,34 +99,45 @@ func start(path string, args []string) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return res, res.account(before)
+	res.earlier = earlier
+	return res, res.account()
 }
 
-// wait reaps children until the command has ended, and then those that have ended with it.
+// wait reaps children until the command has ended.
 func wait(pid int) (*result, error) {
-	res := &result{}
-	for flags := 0; ; {
-		var status syscall.WaitStatus
-		var ru syscall.Rusage
-		got, err := syscall.Wait4(-1, &status, flags|unix.WALL, &ru)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.ECHILD) || (err == nil && got == 0):
-			return res, nil
-		case err != nil:
-			return res, os.NewSyscallError("wait4", err)
+	for {
+		got, status, ru, err := reap(0)
+		if err != nil {
+			return &result{}, err
 		}
 		if got != pid {
 			continue
 		}
-		flags = syscall.WNOHANG
-		res.maxRSS = uint64(ru.Maxrss) * 1024
+		res := &result{maxRSS: peakMemory(ru), exitCode: status.ExitStatus()}
 		if status.Signaled() {
 			res.signal = status.Signal()
 			res.exitCode = 128 + int(res.signal)
-		} else {
-			res.exitCode = status.ExitStatus()
+		}
+		return res, nil
+	}
+}
+
+// peakMemory is the resident set of the largest process, or 0. Until a child executes its program it shares
+// our memory, and the kernel keeps that as its peak: a smaller one cannot be told.
+func peakMemory(ru syscall.Rusage) uint64 {
+	var self unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &self); err != nil || ru.Maxrss <= self.Maxrss {
+		return 0
+	}
+	return uint64(ru.Maxrss) * 1024
+}
+
+// reap waits for any child. With WNOHANG, pid is 0 where none has ended; with none left, the error is ECHILD.
+func reap(flags int) (pid int, status syscall.WaitStatus, ru syscall.Rusage, err error) {
+	for {
+		pid, err = syscall.Wait4(-1, &status, flags|unix.WALL, &ru)
+		if !errors.Is(err, syscall.EINTR) {
+			return pid, status, ru, os.NewSyscallError("wait4", err)
 		}
 	}
 }
@@ -132,19 +148,27 @@ func childUsage() (unix.Rusage, error) {
 	return ru, os.NewSyscallError("getrusage", err)
 }
 
-// account fills in what the kernel counted since before.
-func (r *result) account(before unix.Rusage) error {
+// account fills in what the kernel has counted.
+func (r *result) account() error {
+	for { // those that have ended since, so that they are in our children's usage
+		pid, _, _, err := reap(syscall.WNOHANG)
+		if pid == 0 || errors.Is(err, syscall.ECHILD) {
+			break
+		} else if err != nil {
+			return err
+		}
+	}
 	now, err := childUsage()
 	if err != nil {
 		return err
 	}
-	r.user = time.Duration(now.Utime.Nano() - before.Utime.Nano())
-	r.sys = time.Duration(now.Stime.Nano() - before.Stime.Nano())
+	r.user = time.Duration(now.Utime.Nano() - r.earlier.Utime.Nano())
+	r.sys = time.Duration(now.Stime.Nano() - r.earlier.Stime.Nano())
 	r.kernel = kernelCounts{
-		minor:       uint64(now.Minflt - before.Minflt),
-		major:       uint64(now.Majflt - before.Majflt),
-		voluntary:   uint64(now.Nvcsw - before.Nvcsw),
-		involuntary: uint64(now.Nivcsw - before.Nivcsw),
+		minor:       uint64(now.Minflt - r.earlier.Minflt),
+		major:       uint64(now.Majflt - r.earlier.Majflt),
+		voluntary:   uint64(now.Nvcsw - r.earlier.Nvcsw),
+		involuntary: uint64(now.Nivcsw - r.earlier.Nivcsw),
 	}
 	pids, err := target.Descendants(os.Getpid())
 	if err != nil {
@@ -182,8 +206,8 @@ func (k *kernelCounts) addRunning(pid int) error {
 	return nil
 }
 
-// forwardable are the signals that probe passes on. One that it was started to ignore stays ignored, by the
-// command too.
+// forwardable are the signals that probe passes on. Of these, SIGINT and SIGHUP stay ignored, by the command
+// too, where probe was started to ignore them; the Go runtime takes the others over before anyone can ask.
 func forwardable() []os.Signal {
 	var out []os.Signal
 	for _, s := range []syscall.Signal{

@@ -33,3 +33,5 @@ var errLinuxOnly = fmt.Errorf("probe run: Linux only: %w", errors.ErrUnsupported
 func lookPath(name string) (string, error) { return name, nil }
 
 func start(string, []string) (*result, error) { return nil, errLinuxOnly }
+
+func (*result) account() error { return errLinuxOnly }

@@ -41,10 +41,10 @@ func (p *page) heading(title string) {
 // row prints one line of such a table. h may have seen fewer than n.
 func (p *page) row(name string, n uint64, h *hist.Hist) {
 	if h.Count == 0 {
-		p.printf("  %-36s%9s%9s%8s%8s%8s\n", cut(name, 36), count(n), "-", "-", "-", "-")
+		p.printf("  %-36s%9s%9s%8s%8s%8s\n", cut(name, 36), tally(n, 9), "-", "-", "-", "-")
 		return
 	}
-	p.printf("  %-36s%9s%9s%8s%8s%8s\n", cut(name, 36), count(n), nanoseconds(h.Sum),
+	p.printf("  %-36s%9s%9s%8s%8s%8s\n", cut(name, 36), tally(n, 9), nanoseconds(h.Sum),
 		nanoseconds(h.Quantile(0.5)), nanoseconds(h.Quantile(0.99)), nanoseconds(h.Max))
 }
 
@@ -64,10 +64,7 @@ func writeRunText(w io.Writer, out *output, r *runRecord, res *result, obs *obse
 // verdict comes first where something is wrong with the numbers below it.
 func (p *page) verdict(r *runRecord, obs *observers) {
 	if !obs.witnessed() {
-		p.printf("%s\n", p.out.red("No second witness: these are the kernel's own counters alone."))
-		for _, refusal := range refusals(obs) {
-			p.printf("  %s\n", refusal)
-		}
+		p.noWitness(obs)
 		return
 	}
 	b := reconcile(r)
@@ -75,8 +72,17 @@ func (p *page) verdict(r *runRecord, obs *observers) {
 		p.printf("%s kernel less probes: faults %+d, voluntary %+d, involuntary %+d; lost %s.\n",
 			p.out.red("NOT RECONCILED:"), b.faults, b.voluntary, b.involuntary, count(r.Lost))
 		if r.StillRuns > 0 {
-			p.printf("  %d processes that the command left behind still run and count on.\n", r.StillRuns)
+			p.printf("  %d processes that the command left behind still run; of those the kernel does not tell\n", r.StillRuns)
+			p.printf("  what threads and children that have ended had counted.\n")
 		}
+	}
+}
+
+// noWitness says why there is no eBPF, and how to get it.
+func (p *page) noWitness(obs *observers) {
+	p.printf("%s\n", p.out.red("No second witness: these are the kernel's own counters alone."))
+	for _, refusal := range refusals(obs) {
+		p.printf("  %s\n", refusal)
 	}
 }
 
@@ -85,8 +91,12 @@ func (p *page) summary(r *runRecord) {
 	if r.Signal != "" {
 		end = "killed by " + r.Signal
 	}
+	rss := "peak memory unknown"
+	if r.MaxRSSBytes != nil {
+		rss = bytesText(*r.MaxRSSBytes)
+	}
 	p.printf("%s  %s: %s wall, %s user, %s sys, %s\n", p.out.bold(cut(strings.Join(r.Command, " "), 40)), end,
-		nanoseconds(r.WallNs), nanoseconds(r.UserNs), nanoseconds(r.SysNs), bytesText(r.MaxRSSBytes))
+		nanoseconds(r.WallNs), nanoseconds(r.UserNs), nanoseconds(r.SysNs), rss)
 	f, s, k := r.Faults, r.Switches, r.Kernel
 	p.printf("  faults   %9s = %s", count(f.Minor+f.Major+f.Exec+f.Unseen), parts([]part{
 		{f.Minor, "minor", true}, {f.Major, "major", true}, {f.Exec, "in exec", false}, {f.Unseen, "unseen", false},
@@ -172,12 +182,8 @@ func (p *page) footer(r *runRecord, res *result, obs *observers) {
 	if !obs.witnessed() {
 		return
 	}
-	cost := "The probes' own cost is not known (needs CAP_SYS_ADMIN)"
-	if r.Cost.Events != nil {
-		cost = fmt.Sprintf("The probes ran %s times, %.0fns each: %.2f%% of one CPU", count(*r.Cost.Events), *r.Cost.NsPerEvent, *r.Cost.CPUPercent)
-	}
 	p.printf("Quantiles are at most 12.5%% high. %s migrations. Lost: %s.\n", count(r.Switches.Migrations), lossText(obs))
-	p.printf("Seen by %s and %s.\n%s.\n", r.Backend.Faults, r.Backend.Switches, cost)
+	p.printf("Seen by %s and %s;\n%s.\n", r.Backend.Faults, r.Backend.Switches, r.Cost)
 	for _, unknown := range obs.faults.Backend().CannotTell() {
 		if p.out.verbose {
 			p.printf("This back end cannot tell: %s.\n", unknown)

@@ -14,11 +14,11 @@ func nanoseconds[T ~int64 | ~uint64](ns T) string {
 	units := []string{"us", "ms", "s"}
 	for i, u := range units {
 		v /= 1000
-		if v < 999.5 || i == len(units)-1 {
+		if v < 999.5 || i == len(units)-1 && v < 999_999.5 {
 			return significant(v) + u
 		}
 	}
-	return ""
+	return significant(v/86_400) + "d"
 }
 
 func significant(v float64) string {
@@ -44,6 +44,22 @@ func count[T ~int | ~int64 | ~uint64](n T) string {
 		s = s[:len(s)-3]
 	}
 	return sign + strings.Join(append([]string{s}, parts...), ",")
+}
+
+// tally is count where that has n columns or fewer, and otherwise in millions or more: 1.23M.
+func tally(v uint64, n int) string {
+	if s := count(v); len(s) <= n {
+		return s
+	}
+	f := float64(v) / 1000
+	units := []string{"M", "G", "T", "P", "E"}
+	for i, unit := range units {
+		f /= 1000
+		if f < 999.5 || i == len(units)-1 {
+			return significant(f) + unit
+		}
+	}
+	return ""
 }
 
 // bytesText renders a size: 512B, 3.4MiB.

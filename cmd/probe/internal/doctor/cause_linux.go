@@ -93,7 +93,8 @@ func self() subject {
 }
 
 // measure causes events between two readings of an observer of s.
-func (s subject) measure(observed func() (uint64, error), kernel func(who int) (uint64, error), cause func() error) (t tally, err error) {
+func (s subject) measure(observed func() (uint64, error), kernel func(who int) (uint64, error),
+	cause func() error) (t tally, err error) {
 	read := func(from func() (uint64, error)) (n uint64) {
 		if err == nil {
 			n, err = from()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -54,7 +55,7 @@ func examineIn(t *testing.T, program string, attr *syscall.SysProcAttr, env ...s
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if errors.Is(err, os.ErrPermission) {
-		t.Skipf("starting a child with %+v: %v", *attr, err)
+		t.Skipf("start a child with other privileges: %v", err)
 	}
 	if err != nil {
 		t.Fatalf("child: %v\n%s", err, stderr.Bytes())
@@ -163,7 +164,7 @@ func TestRemedyWorks(t *testing.T) {
 // one with all of this process's privileges finds.
 func wantObservers(t *testing.T, checks map[string]Check) {
 	t.Helper()
-	for _, name := range []string{"CAP_BPF", "CAP_PERFMON", "perf events: every CPU"} {
+	for _, name := range []string{"CAP_BPF", "CAP_PERFMON"} {
 		if c := checks[name]; c.Status != OK {
 			t.Errorf("%+v; want ok", c)
 		}
@@ -174,11 +175,27 @@ func wantObservers(t *testing.T, checks map[string]Check) {
 		}
 	}
 	whole := byName(examined())
-	for _, name := range ebpfBackends() {
-		if got, want := checks[name], whole[name]; got.Status != want.Status {
+	for _, name := range append(ebpfBackends(), "perf events: every CPU") {
+		got, want := checks[name], whole[name]
+		if got.Status != want.Status && !(beyondPerfmon(t) && strings.Contains(got.Remedy, "perf_event_paranoid=2")) {
 			t.Errorf("with two capabilities: %+v\nwith all: %+v", got, want)
 		}
 	}
+}
+
+// beyondPerfmon reports whether perf events are set to a level that upstream does not have, where they may
+// ask for CAP_SYS_ADMIN.
+func beyondPerfmon(t *testing.T) bool {
+	t.Helper()
+	b, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	level, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return level > 2
 }
 
 func TestInnerNamespacesAreNoticed(t *testing.T) {

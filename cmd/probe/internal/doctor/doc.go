@@ -8,9 +8,11 @@
 //	checks := doctor.Examine(ctx)
 //	return doctor.Text(os.Stdout, checks, false)
 //
-// Needs no privilege: to say what is missing is its purpose. It maps and frees a few MiB, pages one page out where
-// there is swap, and changes no setting; all that it opens is closed when Examine returns. One thing it cannot
-// survive, and neither would the rest of probe: a seccomp filter that kills for a system call instead of refusing it.
+// Needs no privilege and no particular kernel: to say what is missing is its purpose. It maps and frees a few
+// MiB, pages some of its own pages out where there is swap, and changes no setting. All that it opens is closed
+// when Examine returns; the eBPF loader's mappings go with the next garbage collection. One thing it cannot
+// survive, and neither would the rest of probe: a seccomp filter that kills for a system call instead of
+// refusing it.
 //
 // Outside Linux there is one check, which says so. The functions are safe for concurrent use.
 package doctor

@@ -52,7 +52,7 @@ func TestBackendsAgreeWithObservers(t *testing.T) {
 	checks := byName(examined())
 	agree := func(name string, err error) {
 		t.Helper()
-		if c := checks[name]; (c.Status != No) != (err == nil) {
+		if c := checks[name]; (c.Status == OK) != (err == nil) {
 			t.Errorf("Observe: %v; but the check says %+v", err, c)
 		}
 	}
@@ -144,13 +144,18 @@ func TestExamineLeavesNothingBehind(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	before := descriptors(t)
 	capsBefore := capabilitiesOfThreads(t)
-	maps0 := mappings(t)
+	mappingsBefore := mappings(t)
 	Examine(t.Context())
 	if after := descriptors(t); !maps.Equal(before, after) {
 		t.Errorf("descriptors before: %v\nafter: %v", before, after)
 	}
-	if after := mappings(t); after > maps0 {
-		t.Errorf("%d mappings of the sizes used here before, %d after", maps0, after)
+	// The loader unmaps in a cleanup, some time after a collection has found the mapping unused.
+	deadline := time.Now().Add(10 * time.Second)
+	for runtime.GC(); mappings(t) > mappingsBefore; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Errorf("%d mappings of kernel objects before, %d after", mappingsBefore, mappings(t))
+			break
+		}
 	}
 	if after := capabilitiesOfThreads(t); !maps.Equal(capsBefore, after) {
 		t.Errorf("effective capabilities of threads before: %v; after: %v", capsBefore, after)
@@ -177,7 +182,7 @@ func capabilitiesOfThreads(t *testing.T) map[uint64]bool {
 	return sets
 }
 
-// mappings counts those that are not the runtime's: rings and observers map files without a path.
+// mappings counts those of kernel objects: maps, rings and events.
 func mappings(t *testing.T) (n int) {
 	t.Helper()
 	b, err := os.ReadFile("/proc/self/maps")

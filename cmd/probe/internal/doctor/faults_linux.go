@@ -75,6 +75,7 @@ func countFaults(obs *pagefault.Observer, me subject) Check {
 		last = s
 		return s.Minor + s.Major, nil
 	}
+	obs.Snapshot() // takes what memory it needs: the next one then hardly faults itself
 	t, err := me.measure(observed, faultsOf, func() error { fresh.touch(); return nil })
 	if err != nil {
 		return limited(err.Error(), "not known", "")
@@ -121,6 +122,8 @@ func refusedObserver(err error) Check {
 	case errors.As(err, &unsupported) && unsupported.Err != nil && !mayTrace():
 		// The loader tests for features by using them, and what an unprivileged test finds means nothing.
 		return refused(unsupported.Feature+": not permitted", "", grant(forTracing...))
+	case errors.As(err, &unsupported) && errors.Is(err, unix.EACCES):
+		return refused(answer(unsupported.Feature, unsupported.Err), "", grantPerf()) // programs get EPERM
 	case errors.As(err, &unsupported):
 		return refused(answer(unsupported.Feature, unsupported.Err), "", "needs "+unsupported.Since)
 	case errors.As(err, &forbidden):

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -37,9 +40,22 @@ func perfEveryCPU(context.Context) Check {
 	}
 	seen, caused, err := perfFaults(-1, cpus, 0)
 	if err != nil {
-		return refused(fmt.Sprintf("%v; %s", err, sysctl(paranoid)), "page faults: back ends that use perf events cannot work", grant(capPerfmon))
+		return refused(fmt.Sprintf("%v; %s", err, sysctl(paranoid)), "page faults: back ends that use perf events cannot work", grantPerf())
 	}
 	return perfResult(seen, caused, "events of every CPU")
+}
+
+// grantPerf is the remedy where perf events of every task are refused. Some distributions add a level above 2
+// to the setting, at which CAP_PERFMON does not help.
+func grantPerf() string {
+	b, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
+	if err != nil || !mayTrace() {
+		return grant(capPerfmon)
+	}
+	if level, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && level > 2 {
+		return "sudo sysctl " + paranoid + "=2, or run probe with sudo"
+	}
+	return grant(capPerfmon)
 }
 
 func perfResult(seen, caused uint64, of string) Check {

@@ -57,7 +57,7 @@ func (c capability) check() Check {
 	admin := set&(1<<unix.CAP_SYS_ADMIN) != 0
 	switch {
 	case set&(1<<c.bit) != 0 && !initialNamespace("user", initialUserNamespace):
-		return limited("effective, but in an inner user namespace, where eBPF and perf do not honour it", c.means, grant(c))
+		return limited("effective, but in an inner user namespace alone", c.means, grant(c))
 	case set&(1<<c.bit) != 0:
 		return passed("effective")
 	case admin && slices.Contains(forTracing, c):
@@ -72,11 +72,11 @@ func effective() (uint64, error) {
 	return uint64(data[1].Effective)<<32 | uint64(data[0].Effective), err
 }
 
-// mayTrace reports whether this thread has what loading the observers' programs asks for.
+// mayTrace reports whether this thread has what loading the observers' programs asks for, where it counts.
 func mayTrace() bool {
 	const both, admin = 1<<unix.CAP_BPF | 1<<unix.CAP_PERFMON, 1 << unix.CAP_SYS_ADMIN
 	set, err := effective()
-	return err == nil && (set&both == both || set&admin != 0)
+	return err == nil && (set&both == both || set&admin != 0) && initialNamespace("user", initialUserNamespace)
 }
 
 func capget() (unix.CapUserHeader, [2]unix.CapUserData, error) {
@@ -154,7 +154,7 @@ func pidNamespace(context.Context) Check {
 	}
 	evidence := "an inner one: a container"
 	if status, err := procfs.PidStatus(os.Getpid()); err == nil && len(status.NSpid) > 0 {
-		evidence += fmt.Sprintf("; this process is %v there", status.NSpid)
+		evidence += fmt.Sprintf("; this process is %d there", status.NSpid[len(status.NSpid)-1])
 	}
 	return limited(evidence, "no thread can be a target (-p takes processes); pids shown are the host's",
 		"run probe on the host, or start the container with --pid=host")
@@ -180,12 +180,12 @@ var filtered = []struct {
 	args [5]uintptr
 	want unix.Errno
 }{
-	{"bpf", unix.SYS_BPF, [5]uintptr{^uintptr(0)}, unix.EINVAL},                                // no such command
-	{"perf_event_open", unix.SYS_PERF_EVENT_OPEN, [5]uintptr{4: ^uintptr(0)}, unix.EINVAL},     // no such flags
-	{"userfaultfd", unix.SYS_USERFAULTFD, [5]uintptr{^uintptr(0)}, unix.EINVAL},                // no such flags
-	{"pidfd_open", unix.SYS_PIDFD_OPEN, [5]uintptr{^uintptr(0)}, unix.EINVAL},                  // no such number
-	{"ptrace", unix.SYS_PTRACE, [5]uintptr{unix.PTRACE_PEEKDATA, ^uintptr(0)}, unix.ESRCH},     // no such process
-	{"process_vm_readv", unix.SYS_PROCESS_VM_READV, [5]uintptr{}, 0 /* nothing asked, done */}, //
+	{"bpf", unix.SYS_BPF, [5]uintptr{^uintptr(0)}, unix.EINVAL},                            // no such command
+	{"perf_event_open", unix.SYS_PERF_EVENT_OPEN, [5]uintptr{4: ^uintptr(0)}, unix.EINVAL}, // no such flags
+	{"userfaultfd", unix.SYS_USERFAULTFD, [5]uintptr{^uintptr(0)}, unix.EINVAL},            // no such flags
+	{"pidfd_open", unix.SYS_PIDFD_OPEN, [5]uintptr{^uintptr(0)}, unix.EINVAL},              // no such number
+	{"ptrace", unix.SYS_PTRACE, [5]uintptr{unix.PTRACE_PEEKDATA, ^uintptr(0)}, unix.ESRCH}, // no such process
+	{"process_vm_readv", unix.SYS_PROCESS_VM_READV, [5]uintptr{}, 0},                       // nothing to read
 }
 
 // seccompFilter cannot read the filter, so it asks each call for an answer that only the kernel would give.
