@@ -55,15 +55,14 @@ test-arm64: ## run tests as arm64 processes (needs qemu-user-static)
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec "$(or $(QEMU_ARM64),$(error no qemu-aarch64 here: install qemu-user-static))" $(ARM64_PACKAGES)
 
 test-kernels: ## run the tests inside Debian's kernels (needs apt, qemu-system-x86, qemu-system-arm)
-	$(GO) run ./internal/kernelmatrix/cmd
+	$(GO) run ./internal/kernelmatrix/cmd -parallel 2 -- -test.short
 
+# One processor a target, as many at a time as there are.
 fuzz: ## run each fuzz target for FUZZTIME
 	@listed=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$listed"; exit 1; }; \
-	echo "$$listed" | awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, name[i]; n = 0 }' | \
-	while read -r pkg target; do \
-		echo "$$pkg $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" < /dev/null || exit 1; \
-	done
+	echo "$$listed" | awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print name[i], $$2; n = 0 }' | \
+	xargs -r -L 1 -P "$$(nproc)" sh -c 'out=$$($(GO) test -run "^$$" -fuzz "^$$0$$" -fuzztime $(FUZZTIME) -parallel 1 "$$1" 2>&1); \
+		code=$$?; printf "== %s %s\n%s\n" "$$1" "$$0" "$$out"; exit $$code'
 
 bench: ## measure side by side with peers: module bench, takes a while
 	$(GO) -C bench run .

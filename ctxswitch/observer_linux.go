@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"github.com/ring3-go/ring3/internal/bpf"
 )
@@ -98,6 +99,9 @@ func configure(spec *ebpf.CollectionSpec, opts Options) error {
 	}
 	if err := spec.Variables[schedVarBy].Set(uint32(opts.By)); err != nil {
 		return fmt.Errorf("set keys: %w", err)
+	}
+	if err := spec.Variables[schedVarNrSchedYield].Set(uint32(unix.SYS_SCHED_YIELD)); err != nil {
+		return fmt.Errorf("set number of sched_yield: %w", err)
 	}
 	if opts.By != 0 {
 		spec.Maps[schedMapWho].MaxEntries = opts.groups()

@@ -34,6 +34,7 @@ const (
 	schedVarNoCount           = "no_count"
 	schedVarNoHist            = "no_hist"
 	schedVarNoWhoStats        = "no_who_stats"
+	schedVarNrSchedYield      = "nr_sched_yield"
 	schedVarScopeCgroupId     = "scope_cgroup_id"
 	schedVarScopeCgroupLevel  = "scope_cgroup_level"
 	schedVarScopeComm         = "scope_comm"
@@ -114,6 +115,7 @@ type schedVariableSpecs struct {
 	NoCount          *ebpf.VariableSpec `ebpf:"no_count"`
 	NoHist           *ebpf.VariableSpec `ebpf:"no_hist"`
 	NoWhoStats       *ebpf.VariableSpec `ebpf:"no_who_stats"`
+	NrSchedYield     *ebpf.VariableSpec `ebpf:"nr_sched_yield"`
 	ScopeCgroupId    *ebpf.VariableSpec `ebpf:"scope_cgroup_id"`
 	ScopeCgroupLevel *ebpf.VariableSpec `ebpf:"scope_cgroup_level"`
 	ScopeComm        *ebpf.VariableSpec `ebpf:"scope_comm"`
@@ -173,6 +175,7 @@ type schedVariables struct {
 	NoCount          *ebpf.Variable `ebpf:"no_count"`
 	NoHist           *ebpf.Variable `ebpf:"no_hist"`
 	NoWhoStats       *ebpf.Variable `ebpf:"no_who_stats"`
+	NrSchedYield     *ebpf.Variable `ebpf:"nr_sched_yield"`
 	ScopeCgroupId    *ebpf.Variable `ebpf:"scope_cgroup_id"`
 	ScopeCgroupLevel *ebpf.Variable `ebpf:"scope_cgroup_level"`
 	ScopeComm        *ebpf.Variable `ebpf:"scope_comm"`

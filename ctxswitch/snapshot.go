@@ -83,6 +83,7 @@ const (
 	InKernelThread BlockedIn = 0xffffffff
 	InIOWorker     BlockedIn = 0xfffffffe // an io_uring worker
 	InException    BlockedIn = 0xfffffffd // a page fault, or work on the way back to user mode
+	NeverBlocked   BlockedIn = 0xfffffffc // not yet, while observed
 	inCompat       BlockedIn = 0x80000000
 )
 
@@ -95,6 +96,8 @@ func (b BlockedIn) String() string {
 		return "(io_uring worker)"
 	case b == InException:
 		return "(page fault or return to user)"
+	case b == NeverBlocked:
+		return "(not blocked yet)"
 	case b&inCompat != 0:
 		return fmt.Sprintf("32-bit:%d", b&^inCompat)
 	}

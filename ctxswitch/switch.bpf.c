@@ -19,6 +19,7 @@
 // Bits of task_state.flags; the lower half is scope.h's.
 enum {
 	TASK_PREEMPTED = 1 << 16, // runnable since it was preempted, not since it was woken
+	TASK_HAS_BLOCKED = 1 << 18, // blocked_in means something
 	TASK_COUNTED = 1 << 17, // nvcsw and nivcsw below were read at the task's last switch that we saw
 };
 
@@ -38,12 +39,14 @@ struct task_state {
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile u32 keep_preemptors;
+const volatile u32 nr_sched_yield; // of this architecture
 
 // What a task blocked in, where that is no system call number of its own architecture.
 enum {
 	BLOCKED_KTHREAD = 0xffffffff,
 	BLOCKED_IO_WORKER = 0xfffffffe,
 	BLOCKED_EXCEPTION = 0xfffffffd, // a page fault, or work on the way back to user mode
+	BLOCKED_NEVER = 0xfffffffc, // not yet, while observed
 	BLOCKED_COMPAT = 0x80000000, // added to a 32-bit system call's number
 };
 
@@ -146,7 +149,7 @@ static __always_inline struct who_stats *who_is(struct task_struct *task, struct
 
 	key_of_task(&k, task);
 	if (by & BY_SYSCALL)
-		k.what = st->blocked_in;
+		k.what = st->flags & TASK_HAS_BLOCKED ? st->blocked_in : BLOCKED_NEVER;
 	struct who_stats *w = bpf_map_lookup_elem(&who, &k);
 	if (w)
 		return w;
@@ -234,10 +237,12 @@ static __always_inline void leave_cpu(struct task_struct *prev, struct task_stru
 	if (voluntary && prev_state && !dead) {
 		st->blocked_ns = now;
 		st->blocked_in = blocked_in(prev);
+		st->flags |= TASK_HAS_BLOCKED;
 	} else {
 		st->runnable_ns = now;
 		st->flags |= TASK_PREEMPTED;
-		if (keep_preemptors && preempt)
+		// `preempt` says that it was inside the kernel. Most lose the CPU on the way back to user mode.
+		if (keep_preemptors && !dead && !voluntary && blocked_in(prev) != nr_sched_yield)
 			count_preemption(prev, next);
 	}
 	if (by) {
@@ -312,8 +317,9 @@ static __always_inline void wake(struct task_struct *task)
 {
 	struct task_state *st = observed(task);
 
-	// Woken before it had left the CPU: it never stopped running.
-	if (!st || st->running_ns)
+	// Woken before it had left the CPU, it never stopped running; preempted on its way to sleep, it has
+	// been runnable all along.
+	if (!st || st->running_ns || st->runnable_ns)
 		return;
 	st->runnable_ns = bpf_ktime_get_ns();
 	st->flags &= ~TASK_PREEMPTED;

@@ -254,15 +254,19 @@ static __always_inline void count_unresolved(struct task_struct *task, struct ta
 	st->began_ns = 0;
 }
 
-// Ends a fault that began and was never completed: it failed, or its completion was missed, which the
-// kernel's counter gives away.
+// Ends a fault that began and was never completed. It failed, or its completion was missed: then the kernel
+// has counted it, and the program went on. Growth of the counter alone does not tell, since get_user_pages
+// grows it too: a dying program writes its core with it, and a system call can go on to it after its own
+// access to user memory failed. Such growth stays for settle().
 static __noinline void give_up(struct task_struct *task, struct task_state *st)
 {
 	struct totals *t = this_cpu_totals();
 
 	if (!t)
 		return;
-	if (st->flags & TASK_KNOWN && task->min_flt + task->maj_flt != st->counted) {
+	bool dying = task->exit_code & 0x7f; // the number of the signal
+	if (st->flags & TASK_KNOWN && !(st->flags & FAULT_KERNEL) && !dying &&
+	    task->min_flt + task->maj_flt != st->counted) {
 		count_loss(LOSS_EVENT);
 		st->counted++;
 		st->began_ns = 0;

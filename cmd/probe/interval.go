@@ -127,11 +127,11 @@ func announce(out *output, opts observeOptions, what, backend string, refused []
 		fmt.Fprintln(out.talk, "probe: to see more: sudo, or setcap cap_bpf,cap_perfmon+ep on the probe binary")
 	}
 	if opts.schedule.every == 0 || out.verbose {
-		end := "Ctrl-C"
+		end := "until Ctrl-C"
 		if opts.schedule.length > 0 {
-			end = opts.schedule.length.String() + ", or Ctrl-C,"
+			end = fmt.Sprintf("for %v, or until Ctrl-C", opts.schedule.length)
 		}
-		fmt.Fprintf(out.talk, "probe: observing %s, %s; %s ends it\n", what, clean(opts.target.String()), end)
+		fmt.Fprintf(out.talk, "probe: observing %s, %s, %s\n", what, clean(opts.target.String()), end)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -315,6 +316,21 @@ func TestNobodyToReadIsTheEnd(t *testing.T) {
 		out := ended(t, cmd)
 		if said := stderr.String(); out.code != 0 || strings.Contains(said, "pipe") || strings.Contains(said, "write") {
 			t.Errorf("%q: exit code %d, signal %v, stderr %q; want a quiet end", args, out.code, out.signal, said)
+		}
+	}
+}
+
+func TestReportThatCannotBeWrittenIsAnError(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	for _, form := range []string{"--json", "--color=never"} {
+		cmd := asProcess(t, "faults", form, "--backend", "procfs", "0.01")
+		cmd.Stdout = full
+		if out := finish(t, cmd); out.code != exitError || !strings.Contains(out.stderr, "no space left") {
+			t.Errorf("%s: exit code %d, stderr %q", form, out.code, out.stderr)
 		}
 	}
 }

@@ -88,6 +88,13 @@ func scaleOf(t *testing.T) scale {
 	return scale{small}
 }
 
+// said is what the command was told, and what it said of itself.
+type said struct {
+	args   []string
+	stderr string
+	report *workload.Report // nil where it died, or is no workload
+}
+
 // A book is a command whose books must close.
 type book struct {
 	name    string
@@ -96,7 +103,7 @@ type book struct {
 	signal  string
 	once    bool   // with the best back end only, for it takes long
 	unseen  string // bytes in pages that no exception announces
-	check   func(t *testing.T, r *record, args []string, stderr string)
+	check   func(t *testing.T, r *record, said said)
 }
 
 func work(args ...string) func(*testing.T, scale) []string {
@@ -186,9 +193,10 @@ func (b book) run(t *testing.T, backend string, s scale) {
 		if !r.Reconciled {
 			t.Fatalf("not reconciled: %+v", r)
 		}
-		checkKernel(t, r, o, usage, report())
+		said := said{command, o.stderr, report()}
+		checkKernel(t, r, o, usage, said.report)
 		if r.Lost == 0 {
-			b.checkRecord(t, r, backend, command, o.stderr)
+			b.checkRecord(t, r, backend, said)
 			return
 		}
 	}
@@ -196,19 +204,31 @@ func (b book) run(t *testing.T, backend string, s scale) {
 }
 
 // passReport hands descriptor 3 through probe to the command, for a workload's report.
-func passReport(t *testing.T, cmd *exec.Cmd) (report func() string) {
+func passReport(t *testing.T, cmd *exec.Cmd) (report func() *workload.Report) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "report"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd.ExtraFiles = []*os.File{f}
-	return func() string { f.Close(); return readFile(t, f.Name()) }
+	return func() *workload.Report {
+		t.Helper()
+		f.Close()
+		text := readFile(t, f.Name())
+		if text == "" {
+			return nil
+		}
+		r := new(workload.Report)
+		if err := json.Unmarshal([]byte(text), r); err != nil {
+			t.Fatalf("report of the workload: %v", err)
+		}
+		return r
+	}
 }
 
 // checkKernel holds the kernel's side of the record against the kernel: what it said of probe's children
 // afterwards, of probe's whole tree, and of the command while it ran.
-func checkKernel(t *testing.T, r *record, o outcome, usage, report string) {
+func checkKernel(t *testing.T, r *record, o outcome, usage string, self *workload.Report) {
 	t.Helper()
 	var children counters
 	if err := json.Unmarshal([]byte(readFile(t, usage)), &children); err != nil {
@@ -220,12 +240,8 @@ func checkKernel(t *testing.T, r *record, o outcome, usage, report string) {
 	if !r.Kernel.within(o.tree) {
 		t.Errorf("kernel %+v; more than wait4 says of probe and all: %+v", r.Kernel, o.tree)
 	}
-	if report == "" {
-		return // it died, or is no workload
-	}
-	var self workload.Report
-	if err := json.Unmarshal([]byte(report), &self); err != nil {
-		t.Fatalf("report of the workload: %v", err)
+	if self == nil {
+		return
 	}
 	total, reaped := self.Total, self.Children
 	least := counters{
@@ -237,7 +253,7 @@ func checkKernel(t *testing.T, r *record, o outcome, usage, report string) {
 	}
 }
 
-func (b book) checkRecord(t *testing.T, r *record, backend string, command []string, stderr string) {
+func (b book) checkRecord(t *testing.T, r *record, backend string, said said) {
 	t.Helper()
 	for _, wrong := range r.imbalance() {
 		t.Error(wrong)
@@ -250,7 +266,7 @@ func (b book) checkRecord(t *testing.T, r *record, backend string, command []str
 		t.Errorf("unseen %d; want %d", r.Faults.Unseen, unseen)
 	}
 	if b.check != nil {
-		b.check(t, r, command, stderr)
+		b.check(t, r, said)
 	}
 	if t.Failed() {
 		t.Logf("%+v", r)

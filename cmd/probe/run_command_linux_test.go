@@ -50,6 +50,12 @@ func testCommand(args []string) int {
 		return 0
 	case "signals":
 		return countSignals()
+	case "perf": // opens an event such as an observer needs
+		attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_PAGE_FAULTS}
+		if _, err := unix.PerfEventOpen(&attr, -1, 0, -1, unix.PERF_FLAG_FD_CLOEXEC); err != nil {
+			return complain(os.NewSyscallError("perf_event_open", err))
+		}
+		return 0
 	case "exec-first", "exec-thread": // PATH ARG...: becomes another program
 		return become(name == "exec-thread", args)
 	case "usage": // FILE ARG...: probe, and then what the kernel says of its children

@@ -34,16 +34,6 @@ func notExecutable(t *testing.T, _ scale) []string {
 	return []string{path}
 }
 
-// last is the argument that counts in most workloads.
-func last(t *testing.T, args []string) int64 {
-	t.Helper()
-	n, err := strconv.ParseInt(args[len(args)-1], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 func atLeast(t *testing.T, what string, got, want int64) {
 	t.Helper()
 	if got < want {
@@ -51,8 +41,8 @@ func atLeast(t *testing.T, what string, got, want int64) {
 	}
 }
 
-func checkTouch(t *testing.T, r *record, args []string, _ string) {
-	want := pages(t, args[len(args)-1])
+func checkTouch(t *testing.T, r *record, s said) {
+	want := pages(t, s.args[len(s.args)-1])
 	atLeast(t, "minor faults", r.Faults.Minor, want)
 	if r.tellsClasses() {
 		atLeast(t, "first touches to write", r.count(func(memory, event, access string) bool {
@@ -61,8 +51,8 @@ func checkTouch(t *testing.T, r *record, args []string, _ string) {
 	}
 }
 
-func checkForkCow(t *testing.T, r *record, args []string, _ string) {
-	want := pages(t, args[len(args)-1])
+func checkForkCow(t *testing.T, r *record, s said) {
+	want := pages(t, s.args[len(s.args)-1])
 	atLeast(t, "minor faults", r.Faults.Minor, 2*want)
 	if r.tellsClasses() {
 		atLeast(t, "copies on write", r.count(func(memory, event, _ string) bool {
@@ -74,10 +64,10 @@ func checkForkCow(t *testing.T, r *record, args []string, _ string) {
 var hugeShown = regexp.MustCompile(`\d+`)
 
 // checkHuge expects as many huge pages as the workload found in its own address space.
-func checkHuge(t *testing.T, r *record, _ []string, stderr string) {
-	want, err := strconv.ParseInt(hugeShown.FindString(stderr), 10, 64)
+func checkHuge(t *testing.T, r *record, s said) {
+	want, err := strconv.ParseInt(hugeShown.FindString(s.stderr), 10, 64)
 	if err != nil {
-		t.Fatalf("the workload said %q: %v", stderr, err)
+		t.Fatalf("the workload said %q: %v", s.stderr, err)
 	}
 	if want == 0 {
 		t.Skipf("tried: the kernel gave no huge page")
@@ -85,24 +75,26 @@ func checkHuge(t *testing.T, r *record, _ []string, stderr string) {
 	atLeast(t, "huge-page faults", r.count(func(_, event, _ string) bool { return event == "huge-page" }), want)
 }
 
-func checkPingPong(t *testing.T, r *record, args []string, _ string) {
-	const threads = 8
-	want := threads * (last(t, args) - 1)
+// checkPingPong holds what was seen against what the threads that pass the word found in their own counters
+// around it, where nothing but futex blocks.
+func checkPingPong(t *testing.T, r *record, s said) {
+	want := s.report.Workers.Voluntary
 	atLeast(t, "voluntary switches", r.Switches.Voluntary, want)
+	atLeast(t, "involuntary switches", r.Switches.Involuntary, s.report.Workers.Involuntary)
+	var waits int64
 	for _, o := range r.Switches.OffCPU {
 		if o.Syscall == "futex" {
-			atLeast(t, "waits in futex", o.Count, want)
-			return
+			waits = o.Count
 		}
 	}
-	t.Errorf("no waits in futex: %+v", r.Switches.OffCPU)
+	atLeast(t, "waits in futex", waits, want)
 }
 
 // checkEnds expects a last switch of every task: those that the workload was asked for, and itself.
-func checkEnds(t *testing.T, r *record, args []string, _ string) {
-	for i, arg := range args {
+func checkEnds(t *testing.T, r *record, s said) {
+	for i, arg := range s.args {
 		if arg == "forkbomb" || arg == "threads" {
-			n, err := strconv.ParseInt(args[i+1], 10, 64)
+			n, err := strconv.ParseInt(s.args[i+1], 10, 64)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,20 +103,20 @@ func checkEnds(t *testing.T, r *record, args []string, _ string) {
 	}
 }
 
-func checkPipelines(t *testing.T, r *record, _ []string, _ string) {
+func checkPipelines(t *testing.T, r *record, _ said) {
 	atLeast(t, "exec faults", r.Faults.Exec, 20)
 	atLeast(t, "last switches", r.Switches.Exit, 20)
 }
 
-func checkFailed(n int64) func(*testing.T, *record, []string, string) {
-	return func(t *testing.T, r *record, _ []string, _ string) {
+func checkFailed(n int64) func(*testing.T, *record, said) {
+	return func(t *testing.T, r *record, _ said) {
 		if r.Faults.Failed != n {
 			t.Errorf("failed faults: %d; want %d", r.Faults.Failed, n)
 		}
 	}
 }
 
-func checkNothing(t *testing.T, r *record, _ []string, _ string) {
+func checkNothing(t *testing.T, r *record, _ said) {
 	if r.Kernel != (counters{}) || r.Faults.Total != 0 || r.Switches.Total != 0 || r.WallNs != 0 {
 		t.Errorf("a command that did not run has counted: %+v", r)
 	}

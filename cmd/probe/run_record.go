@@ -26,6 +26,9 @@ type runRecord struct {
 	Lost        uint64       `json:"lost"`
 	StillRuns   int          `json:"still_running"`
 	Cost        costRecord   `json:"cost"`
+	CannotTell  []string     `json:"cannot_tell"` // fields that speak of these are 0 or empty
+
+	faultsLost uint64 // of Lost
 }
 
 type runBackends struct {
@@ -115,6 +118,7 @@ func emptyRunRecord(args []string) *runRecord {
 	for _, a := range args {
 		r.Command = append(r.Command, clean(a))
 	}
+	r.CannotTell = []string{}
 	r.Faults.Classes = []classRecord{}
 	r.Switches.OffCPU = []offCPURecord{}
 	return r
@@ -136,7 +140,10 @@ func newRunRecord(args []string, res *result, obs *observers) *runRecord {
 	r.Kernel = kernelTotals{res.kernel.minor, res.kernel.major, res.kernel.voluntary, res.kernel.involuntary}
 	r.Faults = newFaultTotals(f)
 	r.Switches = newSwitchTotals(s)
-	r.Lost = f.Lost.Events() + s.Lost.Events()
+	r.faultsLost = f.Lost.Events()
+	r.Lost = r.faultsLost + s.Lost.Events()
+	r.CannotTell = append(r.CannotTell, obs.faults.Backend().CannotTell()...)
+	r.CannotTell = append(r.CannotTell, obs.switches.Backend().CannotTell()...)
 	r.Reconciled = obs.witnessed() && reconcile(r).closed()
 	r.Cost = newCostRecord(f.Cost.Sub(obs.idleFaultCost), s.Cost.Sub(obs.idleSwitchCost), res.wall.Seconds())
 	return r
@@ -197,14 +204,15 @@ type balance struct {
 	faults      int64 // the kernel's count less ours
 	involuntary int64
 	voluntary   int64 // 0 inside the interval that last switches leave open
-	lost        uint64
+
+	faultsLost, switchesLost uint64
 }
 
 // reconcile compares what probes saw with what the kernel counted, by the identities of the package
 // documentation of pagefault and ctxswitch.
 func reconcile(r *runRecord) balance {
 	f, s, k := r.Faults, r.Switches, r.Kernel
-	b := balance{lost: r.Lost}
+	b := balance{faultsLost: r.faultsLost, switchesLost: r.Lost - r.faultsLost}
 	b.faults = int64(k.Minor+k.Major) - int64(f.Minor+f.Major+f.Before+f.Exec+f.Unseen)
 	b.involuntary = int64(k.Involuntary) - int64(s.Involuntary)
 	switch low, high := s.Voluntary, s.Voluntary+s.Exit; {
@@ -218,6 +226,6 @@ func reconcile(r *runRecord) balance {
 
 // closed reports whether the books agree, or differ by no more than is known to be lost.
 func (b balance) closed() bool {
-	within := func(d int64) bool { return max(d, -d) <= int64(b.lost) }
-	return within(b.faults) && within(b.involuntary) && within(b.voluntary)
+	within := func(d int64, lost uint64) bool { return max(d, -d) <= int64(lost) }
+	return within(b.faults, b.faultsLost) && within(b.involuntary, b.switchesLost) && within(b.voluntary, b.switchesLost)
 }

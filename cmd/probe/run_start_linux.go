@@ -39,6 +39,13 @@ type kernelCounts struct {
 	minor, major, voluntary, involuntary uint64
 }
 
+func signalName(s syscall.Signal) string {
+	if name := unix.SignalName(s); name != "" {
+		return name
+	}
+	return fmt.Sprintf("signal %d", s)
+}
+
 func lookPath(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err == nil {
@@ -90,7 +97,7 @@ func start(path string, args []string) (*result, error) {
 	forwarded := make(chan struct{})
 	go func() {
 		defer close(forwarded)
-		forward(pidfd, signals, done)
+		forward(pid, pidfd, signals, done)
 	}()
 	res, err := wait(pid)
 	res.wall = time.Since(began)
@@ -222,12 +229,12 @@ func forwardable() []os.Signal {
 
 // forward passes signals on until done. A terminal sends Ctrl-C and Ctrl-\ to the whole foreground group,
 // the command included, so these are not sent again there.
-func forward(pidfd int, signals <-chan os.Signal, done <-chan struct{}) {
+func forward(pid, pidfd int, signals <-chan os.Signal, done <-chan struct{}) {
 	for {
 		select {
 		case s := <-signals:
 			sig := s.(syscall.Signal)
-			if (sig == syscall.SIGINT || sig == syscall.SIGQUIT) && inForeground() {
+			if (sig == syscall.SIGINT || sig == syscall.SIGQUIT) && inForeground(pid) {
 				continue
 			}
 			_ = unix.PidfdSendSignal(pidfd, sig, nil, 0) // it may have ended already
@@ -237,13 +244,18 @@ func forward(pidfd int, signals <-chan os.Signal, done <-chan struct{}) {
 	}
 }
 
-// inForeground reports whether this process is in its terminal's foreground group.
-func inForeground() bool {
+// inForeground reports whether a process is in our terminal's foreground group, to which the terminal sends
+// these signals itself. A command that made a group or session of its own is not.
+func inForeground(pid int) bool {
 	tty, err := os.Open("/dev/tty")
 	if err != nil {
 		return false
 	}
 	defer tty.Close()
 	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
-	return err == nil && group == unix.Getpgrp()
+	if err != nil {
+		return false
+	}
+	own, err := unix.Getpgid(pid)
+	return err == nil && own == group
 }

@@ -30,6 +30,8 @@ type kernelCounts struct {
 
 var errLinuxOnly = fmt.Errorf("probe run: Linux only: %w", errors.ErrUnsupported)
 
+func signalName(s syscall.Signal) string { return s.String() }
+
 func lookPath(name string) (string, error) { return name, nil }
 
 func start(string, []string) (*result, error) { return nil, errLinuxOnly }

@@ -4,21 +4,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/ring3-go/ring3/ctxswitch"
 	"github.com/ring3-go/ring3/internal/hist"
 	"github.com/ring3-go/ring3/pagefault"
 )
-
-func signalName(s syscall.Signal) string {
-	if name := unix.SignalName(s); name != "" {
-		return name
-	}
-	return fmt.Sprintf("signal %d", s)
-}
 
 // page is a text report under way; it keeps the first error of its writer.
 type page struct {

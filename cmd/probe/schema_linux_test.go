@@ -4,11 +4,29 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ring3-go/ring3/internal/bpf/bpftest"
 	"github.com/ring3-go/ring3/internal/workload"
 )
+
+// wantRecords checks that output is whole lines, each a harmless record that its schema allows, of these
+// kinds.
+func wantRecords(t *testing.T, output string, want ...string) {
+	t.Helper()
+	wantHarmless(t, output)
+	if !strings.HasSuffix(output, "\n") {
+		t.Errorf("output does not end with a line: %q", output)
+	}
+	var got []string
+	for line := range strings.Lines(output) {
+		got = append(got, validateRecord(t, []byte(line)))
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("records %q; want %q", got, want)
+	}
+}
 
 // TestEveryCommandPrintsWhatItsSchemaSays runs each command in each way that makes another record.
 func TestEveryCommandPrintsWhatItsSchemaSays(t *testing.T) {

@@ -54,23 +54,6 @@ func validateRecord(t *testing.T, line []byte) string {
 	return kind
 }
 
-// wantRecords checks that output is whole lines, each a harmless record that its schema allows, of these
-// kinds.
-func wantRecords(t *testing.T, output string, want ...string) {
-	t.Helper()
-	wantHarmless(t, output)
-	if !strings.HasSuffix(output, "\n") {
-		t.Errorf("output does not end with a line: %q", output)
-	}
-	var got []string
-	for line := range strings.Lines(output) {
-		got = append(got, validateRecord(t, []byte(line)))
-	}
-	if strings.Join(got, " ") != strings.Join(want, " ") {
-		t.Errorf("records %q; want %q", got, want)
-	}
-}
-
 // TestSchemasDescribeEveryField walks through the schemas as they stand.
 func TestSchemasDescribeEveryField(t *testing.T) {
 	files, err := filepath.Glob(schemaDir + "/*.schema.json")

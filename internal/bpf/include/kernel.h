@@ -123,6 +123,7 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
 	int pid, tgid;
+	int exit_code; /* as wait(2) shows it; set when the task begins to exit */
 	char comm[16];
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;

@@ -122,8 +122,8 @@ func refusedObserver(err error) Check {
 	case errors.As(err, &unsupported) && unsupported.Err != nil && !mayTrace():
 		// The loader tests for features by using them, and what an unprivileged test finds means nothing.
 		return refused(unsupported.Feature+": not permitted", "", grant(forTracing...))
-	case errors.As(err, &unsupported) && errors.Is(err, unix.EACCES):
-		return refused(answer(unsupported.Feature, unsupported.Err), "", grantPerf()) // programs get EPERM
+	case errors.As(err, &forbidden) && errors.Is(err, unix.EACCES):
+		return refused(answer(forbidden.Op, forbidden.Err), "", grantPerf()) // programs get EPERM
 	case errors.As(err, &unsupported):
 		return refused(answer(unsupported.Feature, unsupported.Err), "", "needs "+unsupported.Since)
 	case errors.As(err, &forbidden):
