@@ -10,6 +10,10 @@ QEMU_ARM64 ?= $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
 # files. The kernel matrix has the others, on arm64 too.
 ARM64_PACKAGES ?= ./internal/hist ./internal/sysname/... ./internal/target
 
+# What runs inside other kernels: emulation is slow, and these two are about the kernel.
+KERNEL_PACKAGES ?= ./pagefault ./ctxswitch
+KERNEL_RUN      ?=
+
 .DEFAULT_GOAL := all
 .PHONY: all help build test race checkptr vet lint generate check-generated test-arm64 test-kernels fuzz bench test-bench docs ci
 
@@ -55,7 +59,7 @@ test-arm64: ## run tests as arm64 processes (needs qemu-user-static)
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec "$(or $(QEMU_ARM64),$(error no qemu-aarch64 here: install qemu-user-static))" $(ARM64_PACKAGES)
 
 test-kernels: ## run the tests inside Debian's kernels (needs apt, qemu-system-x86, qemu-system-arm)
-	$(GO) run ./internal/kernelmatrix/cmd -parallel 2 -- -test.short
+	$(GO) run ./internal/kernelmatrix/cmd -parallel 2 $(if $(KERNEL_RUN),-run '$(KERNEL_RUN)') $(KERNEL_PACKAGES)
 
 # One processor a target, as many at a time as there are.
 fuzz: ## run each fuzz target for FUZZTIME
