@@ -201,7 +201,7 @@ func TestEmulatorDiesWithAKilledTool(t *testing.T) {
 
 func TestCommandLine(t *testing.T) {
 	for arch, want := range map[string]string{
-		"amd64": "qemu-system-x86_64 -M q35 -cpu max,-cx16 -accel tcg -m 1024 -smp 2",
+		"amd64": "qemu-system-x86_64 -M q35 -cpu max,-cx16 -accel tcg,thread=single -m 1024 -smp 2",
 		"arm64": "qemu-system-aarch64 -M virt -cpu max -accel tcg -m 1024 -smp 2",
 	} {
 		m := fakeMachine()
