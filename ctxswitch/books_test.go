@@ -4,6 +4,7 @@ package ctxswitch
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/ring3-go/ring3/internal/bpf/bpftest"
@@ -74,7 +75,9 @@ func TestHostSumEqualsCtxt(t *testing.T) {
 	if seen+allowed < low || seen > high+allowed {
 		t.Errorf("switches %d + missed %d; /proc/stat ctxt grew by %d to %d", d.Switches, d.Lost.Missed, low, high)
 	}
-	if inScope := d.Total() + d.FromIdle; inScope != d.Switches {
+	// Each CPU may be in the middle of one while its counters are read, at either end.
+	inScope, slack := d.Total()+d.FromIdle, 2*uint64(runtime.NumCPU())
+	if diff := max(inScope, d.Switches) - min(inScope, d.Switches); diff > slack {
 		t.Errorf("%d switches by kind, %d in all", inScope, d.Switches)
 	}
 }
