@@ -28,8 +28,9 @@ build: ## build every package
 test: ## run the tests
 	$(GO) test ./...
 
+# Without the kernel matrix: its tests are of other processes, and of how long those take.
 race: ## run the tests under the race detector, which checks unsafe.Pointer conversions too (needs gcc)
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m $$($(GO) list ./... | grep -v /kernelmatrix)
 
 checkptr: ## run the tests with every unsafe.Pointer conversion checked
 	$(GO) test -gcflags=all=-d=checkptr ./...
