@@ -104,6 +104,7 @@ func TestHostileNamesDisturbNothing(t *testing.T) {
 }
 
 func TestHostileNameIsAScope(t *testing.T) {
+	needEBPF(t)
 	bpftest.Exclusive(t)
 	name := namesToTake()[0]
 	o := beginObservation(t, "faults", "--json", "--comm", name)

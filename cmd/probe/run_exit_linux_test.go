@@ -91,6 +91,7 @@ func TestACommandInARelativePathRuns(t *testing.T) {
 }
 
 func TestStreamsAreTheCommands(t *testing.T) {
+	needEBPF(t)
 	bpftest.Exclusive(t)
 	data := make([]byte, 1<<20)
 	source := rand.NewChaCha8(sha256.Sum256([]byte(t.Name())))

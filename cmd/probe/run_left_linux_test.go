@@ -14,6 +14,7 @@ import (
 )
 
 func TestRunDoesNotWaitForWhatTheCommandLeftBehind(t *testing.T) {
+	needEBPF(t)
 	bpftest.Exclusive(t)
 	for _, tt := range []struct {
 		name  string
