@@ -93,39 +93,43 @@ func pin(pair int) error {
 	return nil
 }
 
-// crew runs part(0) to part(n-1) at the same time on n threads of their own, part
-// i pinned to the CPU of pair i/2, and adds what the parts cost to the report's
-// workers. No part begins before every thread can run; each thread ends with its
-// part.
+// crew runs part(0) to part(n-1) at the same time on n threads, part 0 on the
+// calling one, part i pinned to the CPU of pair i/2, and adds what the parts cost
+// to the report's workers. No part begins before every thread can run; each
+// thread but the caller's ends with its part.
 func (r *run) crew(n int, part func(i int) error) error {
 	var (
 		mu   sync.Mutex
 		errs []error
 	)
 	var ready atomic.Int32
-	var done sync.WaitGroup
-	for i := range n {
-		done.Go(func() {
+	one := func(i int) {
+		err := errors.Join(maskPreemption(), pin(i/2))
+		// A thread that waited in the runtime for the others could find
+		// them done when it wakes.
+		for ready.Add(1); ready.Load() < int32(n); {
+			unix.RawSyscall6(unix.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
+		}
+		before := usageOf(unix.RUSAGE_THREAD)
+		if err == nil {
+			err = part(i)
+		}
+		cost := usageOf(unix.RUSAGE_THREAD).minus(before)
+		mu.Lock()
+		defer mu.Unlock()
+		r.report.Workers = r.report.Workers.plus(cost)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("thread %d: %w", i, err))
+		}
+	}
+	var others sync.WaitGroup
+	for i := 1; i < n; i++ {
+		others.Go(func() {
 			runtime.LockOSThread() // for good: nobody else may inherit the CPU and the mask
-			err := errors.Join(maskPreemption(), pin(i/2))
-			// A thread that waited in the runtime for the others could find
-			// them done when it wakes.
-			for ready.Add(1); ready.Load() < int32(n); {
-				unix.RawSyscall6(unix.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
-			}
-			before := usageOf(unix.RUSAGE_THREAD)
-			if err == nil {
-				err = part(i)
-			}
-			cost := usageOf(unix.RUSAGE_THREAD).minus(before)
-			mu.Lock()
-			defer mu.Unlock()
-			r.report.Workers = r.report.Workers.plus(cost)
-			if err != nil {
-				errs = append(errs, fmt.Errorf("thread %d: %w", i, err))
-			}
+			one(i)
 		})
 	}
-	done.Wait()
+	one(0)
+	others.Wait()
 	return errors.Join(errs...)
 }
