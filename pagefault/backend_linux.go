@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -71,21 +72,26 @@ func (p plan) programs() []string {
 }
 
 // open loads and attaches one back end, or nothing.
-func open(b Backend, opts Options) (_ *bpf.Session, err error) {
+func open(b Backend, opts Options, embedded func() (*ebpf.CollectionSpec, error)) (_ *bpf.Session, err error) {
 	swap := swapOn()
 	p, err := b.plan(swap)
 	if err != nil {
 		return nil, err
 	}
 	if b == BackendFentry { // cheap to try, where loading everything to learn of a refusal is not
-		if err := bpf.TryFentry("handle_mm_fault"); err != nil {
+		var meanwhile sync.WaitGroup
+		meanwhile.Go(func() { embedded() })
+		err := bpf.TryFentry("handle_mm_fault")
+		meanwhile.Wait()
+		if err != nil {
 			return nil, err
 		}
 	}
-	spec, err := loadFault()
+	spec, err := embedded()
 	if err != nil {
 		return nil, fmt.Errorf("read embedded programs: %w", err)
 	}
+	spec = spec.Copy()
 	p.optional = available(spec, p.optional)
 	if err := configure(spec, opts, p, swap); err != nil {
 		return nil, err

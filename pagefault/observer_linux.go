@@ -39,8 +39,9 @@ func Observe(opts Options) (*Observer, error) {
 		tries = []Backend{opts.Backend}
 	}
 	o := &Observer{host: opts.Target.Host()}
+	spec := sync.OnceValues(loadFault)
 	for _, b := range tries {
-		err := o.open(b, opts)
+		err := o.open(b, opts, spec)
 		if err == nil {
 			o.backend = b
 			return o, nil
@@ -57,12 +58,12 @@ func Observe(opts Options) (*Observer, error) {
 	return nil, errors.Join(errs...)
 }
 
-func (o *Observer) open(b Backend, opts Options) (err error) {
+func (o *Observer) open(b Backend, opts Options, spec func() (*ebpf.CollectionSpec, error)) (err error) {
 	if b == BackendProcfs {
 		o.proc, err = openProc(opts)
 		return err
 	}
-	o.session, err = open(b, opts)
+	o.session, err = open(b, opts, spec)
 	return err
 }
 

@@ -186,7 +186,11 @@ func (b book) run(t *testing.T, backend string, s scale) {
 			runArgs(file, []string{"--fault-backend", backend}, command)...)
 		report := passReport(t, cmd)
 		o := finish(t, cmd)
-		r = parseRecord(t, readFile(t, file))
+		text := readFile(t, file)
+		if text == "" {
+			t.Fatalf("exit code %d and no record; said %q", o.code, o.stderr)
+		}
+		r = parseRecord(t, text)
 		if o.code != b.code || r.ExitCode != b.code || r.Signal != b.signal {
 			t.Fatalf("exit code %d, in the record %d and signal %q; want %d and %q; said %q",
 				o.code, r.ExitCode, r.Signal, b.code, b.signal, o.stderr)

@@ -3,7 +3,6 @@ package bpf
 import (
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -11,10 +10,6 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
-
-// kernelTypes is the running kernel's BTF. It cannot change while the kernel runs, and to decode it is the
-// most of what it takes to start an observer, so all share one.
-var kernelTypes = sync.OnceValue(btf.NewCache)
 
 // TryFentry attaches a program that does nothing to the entry of a kernel function, and takes it off. Some
 // kernels load such a program and cannot attach it, and others refuse to load it.
@@ -25,16 +20,18 @@ func TryFentry(function string) error {
 		Name: name, Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry, AttachTo: function,
 		License: "Dual BSD/GPL", Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
 	}}}
-	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
-		Cache: kernelTypes(), Programs: ebpf.ProgramOptions{LogDisabled: true},
-	})
+	loader, err := newLoader(spec, false)
 	if err != nil {
-		return withSince(explain(op, err, false))
+		return withSince(explain(op, err))
 	}
-	defer coll.Close()
-	l, err := link.AttachTracing(link.TracingOptions{Program: coll.Programs[name]})
+	programs, err := loader.load(spec.Programs)
 	if err != nil {
-		return withSince(explain(op, err, false))
+		return withSince(explain(op, err))
+	}
+	defer programs[name].Close()
+	l, err := link.AttachTracing(link.TracingOptions{Program: programs[name]})
+	if err != nil {
+		return withSince(explain(op, err))
 	}
 	return l.Close()
 }
@@ -42,26 +39,26 @@ func TryFentry(function string) error {
 // HasTarget reports whether the running kernel has the function or tracepoint that a tracing program
 // names.
 func HasTarget(p *ebpf.ProgramSpec) bool {
-	kernel, err := kernelTypes().Kernel()
+	kernel, err := kernelTypes()
 	if err != nil {
 		return false
 	}
-	if p.AttachType == ebpf.AttachTraceRawTp {
-		_, err := kernel.AnyTypesByName("btf_trace_" + p.AttachTo)
-		return err == nil
-	}
-	var fn *btf.Func
-	return kernel.TypeByName(p.AttachTo, &fn) == nil
+	t := targetOf(p)
+	return len(kernel.only(t.kind, kernel.find(t.name)[t.name])) > 0
 }
 
 // TaskHasField reports whether the running kernel's task_struct has a member of that name.
 func TaskHasField(name string) bool {
-	kernel, err := kernelTypes().Kernel()
+	kernel, err := kernelTypes()
+	if err != nil {
+		return false
+	}
+	types, err := kernel.subset(kernel.only(kindStruct, kernel.find("task_struct")["task_struct"]))
 	if err != nil {
 		return false
 	}
 	var task *btf.Struct
-	if err := kernel.TypeByName("task_struct", &task); err != nil {
+	if err := types.TypeByName("task_struct", &task); err != nil {
 		return false
 	}
 	for _, m := range task.Members {

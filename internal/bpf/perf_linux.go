@@ -52,7 +52,7 @@ func (s *Session) attachPerfOn(cpu int, program string, config uint64) error {
 			Err:   err,
 		}
 	} else if err != nil {
-		return explain("open software perf event", err, false)
+		return explain("open software perf event", err)
 	}
 	s.mu.Lock()
 	s.events = append(s.events, perfEvent{fd, config})
@@ -62,7 +62,7 @@ func (s *Session) attachPerfOn(cpu int, program string, config uint64) error {
 		Target: fd, Program: s.coll.Programs[program], Attach: ebpf.AttachPerfEvent,
 	})
 	if err != nil {
-		return explain("attach "+program, err, false)
+		return explain("attach "+program, err)
 	}
 	s.keep(l)
 	if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {

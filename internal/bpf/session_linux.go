@@ -43,24 +43,58 @@ func Open(spec *ebpf.CollectionSpec, programs []string, verbose bool) (*Session,
 	if err := spec.Variables["cost_sampled"].Set(flag(!admin)); err != nil {
 		return nil, fmt.Errorf("set cost_sampled: %w", err)
 	}
-	opts := ebpf.CollectionOptions{Cache: kernelTypes(), Programs: ebpf.ProgramOptions{LogDisabled: !verbose}}
-	coll, err := ebpf.NewCollectionWithOptions(spec, opts)
-	if err != nil {
-		return nil, explain("load eBPF programs", err, verbose)
-	}
-	s := &Session{coll: coll, accounting: make(chan io.Closer, 1)}
+	s := &Session{accounting: make(chan io.Closer, 1)}
 	go s.account()
+	if err := s.open(spec, verbose); err != nil {
+		s.stopAccounting()
+		return nil, explain("load eBPF programs", err)
+	}
 	return s, nil
 }
 
+// open makes the maps while another goroutine finds out about the kernel's types, then loads.
+func (s *Session) open(spec *ebpf.CollectionSpec, verbose bool) error {
+	var l *loader
+	var loaderErr, mapsErr error
+	var both sync.WaitGroup
+	both.Go(func() { l, loaderErr = newLoader(spec, verbose) })
+	withoutPrograms := *spec
+	withoutPrograms.Programs = nil
+	s.coll, mapsErr = ebpf.NewCollection(&withoutPrograms)
+	both.Wait()
+	if mapsErr != nil {
+		return mapsErr
+	}
+	if loaderErr != nil {
+		s.coll.Close()
+		return loaderErr
+	}
+	l.maps = s.coll.Maps
+	programs, err := l.load(spec.Programs)
+	if err != nil {
+		s.coll.Close()
+		return err
+	}
+	s.coll.Programs = programs
+	return nil
+}
+
 // account turns the kernel's accounting of program time on. It patches its own code for that, on all CPUs,
-// which takes longer than to attach, so nobody waits here. Close does.
+// which takes longer than to attach, and what attaches patches too: so this begins first and nobody waits
+// here. Close does.
 func (s *Session) account() {
 	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
 	if err != nil {
 		stats = nil // only an administrator may; cost.h is for the others
 	}
 	s.accounting <- stats
+}
+
+func (s *Session) stopAccounting() error {
+	if stats := <-s.accounting; stats != nil {
+		return stats.Close()
+	}
+	return nil
 }
 
 func flag(on bool) uint32 {
@@ -81,7 +115,7 @@ func (s *Session) AttachTracing(programs ...string) error {
 	for _, name := range programs {
 		l, err := link.AttachTracing(link.TracingOptions{Program: s.coll.Programs[name]})
 		if err != nil {
-			return explain("attach "+name, err, false)
+			return explain("attach "+name, err)
 		}
 		s.keep(l)
 	}
@@ -170,19 +204,16 @@ func (s *Session) Close() error {
 	for _, e := range s.events {
 		errs = append(errs, unix.Close(e.fd))
 	}
-	if stats := <-s.accounting; stats != nil {
-		errs = append(errs, stats.Close())
-	}
+	errs = append(errs, s.stopAccounting())
 	s.coll.Close()
 	return errors.Join(errs...)
 }
 
 // explain turns what the loader or the kernel said into an error that says what to do.
-func explain(op string, err error, verbose bool) error {
-	var verifier *ebpf.VerifierError
+func explain(op string, err error) error {
 	switch {
-	case !privileged() && !errors.As(err, &verifier):
-		// The loader tries features one by one and calls any that it is refused unsupported, so without
+	case !privileged():
+		// The library tries features one by one and calls any that it is refused unsupported, so without
 		// the capabilities its word on what the kernel can is worth nothing.
 		return &NotPermittedError{Op: op, Needs: capabilities, Err: err}
 	case !haveKernelTypes():
@@ -191,14 +222,12 @@ func explain(op string, err error, verbose bool) error {
 		return &NotSupportedError{Feature: op, Since: "Linux 6.1", Err: err}
 	case errors.Is(err, unix.EPERM): // EACCES from a load is the verifier's no
 		return refused(op, err)
-	case errors.As(err, &verifier) && verbose:
-		return fmt.Errorf("%s: %+v", op, verifier)
 	}
 	return fmt.Errorf("%s: %w", op, err)
 }
 
 func haveKernelTypes() bool {
-	_, err := kernelTypes().Kernel()
+	_, err := kernelTypes()
 	return err == nil
 }
 
