@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -60,6 +61,11 @@ func TestSignalsReachTheCommand(t *testing.T) {
 	signals := []syscall.Signal{
 		syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2,
 	}
+	// What was ignored when these tests began (nohup), probe would ignore too; what is caught here, it
+	// begins with by default.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP, syscall.SIGINT)
+	defer signal.Stop(caught)
 	t.Run("and it goes on where it catches them", func(t *testing.T) {
 		k := startTalker(t, command("signals"))
 		for _, s := range signals {

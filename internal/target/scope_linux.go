@@ -91,10 +91,22 @@ func (t Target) Mark(tasks *ebpf.Map) error {
 	defer unix.Close(pidfd)
 	state := make([]byte, tasks.ValueSize())
 	binary.NativeEndian.PutUint32(state, flags)
-	if err := tasks.Update(uint32(pidfd), state, ebpf.UpdateAny); err != nil {
+	if err := update(tasks, pidfd, state); err != nil {
 		return gone(t, err)
 	}
 	return nil
+}
+
+// update tries again when it comes upon a program that gives the same task its first storage (EAGAIN), or
+// has it locked (EBUSY): both pass in nanoseconds, since programs do not sleep.
+func update(tasks *ebpf.Map, pidfd int, state []byte) (err error) {
+	for range 1000 {
+		err = tasks.Update(uint32(pidfd), state, ebpf.UpdateAny)
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EBUSY) {
+			break
+		}
+	}
+	return err
 }
 
 func gone(t Target, err error) error {
