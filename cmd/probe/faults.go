@@ -8,13 +8,17 @@ import (
 	"github.com/ring3-go/ring3/pagefault"
 )
 
+func faultBackends() []string {
+	return []string{
+		string(pagefault.BackendFentry), string(pagefault.BackendTracepoint),
+		string(pagefault.BackendPerf), string(pagefault.BackendProcfs),
+	}
+}
+
 func newFaults(out *output) *cobra.Command {
 	flags := observeFlags{
-		keys: pagefault.ByComm | pagefault.ByPID | pagefault.ByTID | pagefault.ByCgroup | pagefault.ByClass | pagefault.ByFile,
-		backends: []string{
-			string(pagefault.BackendFentry), string(pagefault.BackendTracepoint),
-			string(pagefault.BackendPerf), string(pagefault.BackendProcfs),
-		},
+		keys:     pagefault.ByComm | pagefault.ByPID | pagefault.ByTID | pagefault.ByCgroup | pagefault.ByClass | pagefault.ByFile,
+		backends: faultBackends(),
 	}
 	cmd := &cobra.Command{
 		Use:   "faults [flags] [interval [count]]",

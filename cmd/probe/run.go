@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,9 +39,13 @@ Without privilege, run still prints what the kernel counted, and says how to get
 		Example: `  probe run -- go build ./...
   probe run -o report.txt -- make -j4
   probe run --json -o - -- ./server >server.log`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usageError{errors.New("run: which command? probe run -- COMMAND [ARG...]")}
+		Args: func(cmd *cobra.Command, args []string) error {
+			err := errors.Join(checkBackend(cmd, "fault-backend", faultBackends()), checkBackend(cmd, "switch-backend", switchBackends()))
+			if err == nil && len(args) == 0 {
+				err = errors.New("which command? probe run -- COMMAND [ARG...]")
+			}
+			if err != nil {
+				return usageError{fmt.Errorf("run: %w", err)}
 			}
 			return nil
 		},
@@ -48,8 +53,8 @@ Without privilege, run still prints what the kernel counted, and says how to get
 	}
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().StringVarP(&opts.file, "output", "o", "", "write the report to `FILE`; - is standard output")
-	cmd.Flags().StringVar(&opts.faults, "fault-backend", "", "see page faults with this back end only: fentry, btf-tracepoint+perf, perf, procfs")
-	cmd.Flags().StringVar(&opts.switches, "switch-backend", "", "see switches with this back end only: btf-tracepoint, procfs")
+	cmd.Flags().StringVar(&opts.faults, "fault-backend", "", "see page faults with this back end only: "+strings.Join(faultBackends(), ", "))
+	cmd.Flags().StringVar(&opts.switches, "switch-backend", "", "see switches with this back end only: "+strings.Join(switchBackends(), ", "))
 	return cmd
 }
 

@@ -47,8 +47,8 @@ func TestRunInProcessLeavesNothing(t *testing.T) {
 	}
 	runs(n, 0, ok...)
 	runs(3, 127, runArgs(file, nil, []string{"ring3-no-such-command"})...)
-	runs(3, exitError, runArgs(file, []string{"--fault-backend", "none-such"}, workload.Command("true"))...)
-	runs(3, exitError, runArgs(file, []string{"--switch-backend", "none-such"}, workload.Command("true"))...)
+	runs(3, exitUsage, runArgs(file, []string{"--fault-backend", "none-such"}, workload.Command("true"))...)
+	runs(3, exitUsage, runArgs(file, []string{"--switch-backend", "none-such"}, workload.Command("true"))...)
 
 	for target, now := range openFiles(t) {
 		if before := files[target]; now > before {

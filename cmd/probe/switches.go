@@ -8,10 +8,14 @@ import (
 	"github.com/ring3-go/ring3/ctxswitch"
 )
 
+func switchBackends() []string {
+	return []string{string(ctxswitch.BackendTracepoint), string(ctxswitch.BackendProcfs)}
+}
+
 func newSwitches(out *output) *cobra.Command {
 	flags := observeFlags{
 		keys:     ctxswitch.ByComm | ctxswitch.ByPID | ctxswitch.ByTID | ctxswitch.ByCgroup | ctxswitch.BySyscall,
-		backends: []string{string(ctxswitch.BackendTracepoint), string(ctxswitch.BackendProcfs)},
+		backends: switchBackends(),
 	}
 	cmd := &cobra.Command{
 		Use:   "switches [flags] [interval [count]]",

@@ -71,11 +71,10 @@ func (f *observeFlags) parse(cmd *cobra.Command, args []string) (observeOptions,
 	o.target, errs[0] = f.parseTarget(cmd)
 	o.by, errs[1] = parseBy(f.by, f.keys)
 	o.schedule, errs[2] = f.parseSchedule(cmd, args)
-	switch {
-	case f.top < 0:
+	if f.top < 0 {
 		errs[3] = fmt.Errorf("--top %d: want a number of rows, or 0 for all", f.top)
-	case cmd.Flags().Changed("backend") && !slices.Contains(f.backends, f.backend):
-		errs[3] = fmt.Errorf("--backend %q: want one of %s", f.backend, strings.Join(f.backends, ", "))
+	} else {
+		errs[3] = checkBackend(cmd, "backend", f.backends)
 	}
 	for _, err := range errs {
 		if err != nil {
@@ -83,6 +82,15 @@ func (f *observeFlags) parse(cmd *cobra.Command, args []string) (observeOptions,
 		}
 	}
 	return o, nil
+}
+
+// checkBackend refuses what is no back end; an empty one too, where it was given.
+func checkBackend(cmd *cobra.Command, flag string, backends []string) error {
+	value := cmd.Flags().Lookup(flag).Value.String()
+	if cmd.Flags().Changed(flag) && !slices.Contains(backends, value) {
+		return fmt.Errorf("--%s %q: want one of %s", flag, value, strings.Join(backends, ", "))
+	}
+	return nil
 }
 
 func (f *observeFlags) parseTarget(cmd *cobra.Command) (target.Target, error) {
