@@ -230,6 +230,9 @@ func (a *loadAttr) load() (fd int, err error) {
 			break
 		}
 	}
+	if err == unix.Errno(524) { // ENOTSUPP, which the kernel should keep to itself: no trampolines here
+		err = fmt.Errorf("%w: %w", ebpf.ErrNotSupported, err)
+	}
 	return -1, err
 }
 
