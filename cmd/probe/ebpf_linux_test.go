@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"testing"
 
+	"github.com/ring3-go/ring3/internal/features"
+	"github.com/ring3-go/ring3/internal/features/featuretest"
 	"github.com/ring3-go/ring3/pagefault"
 )
 
@@ -15,6 +18,10 @@ func needEBPF(t *testing.T) {
 	}
 	defer o.Close()
 	if o.Backend() == pagefault.BackendProcfs {
-		t.Skipf("tried: %v", o.Refused())
+		var errs []error
+		for _, r := range o.Refused() {
+			errs = append(errs, r.Err)
+		}
+		featuretest.Skip(t, features.PerfLink, errors.Join(errs...))
 	}
 }

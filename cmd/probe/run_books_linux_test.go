@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +15,10 @@ import (
 	"time"
 
 	"github.com/ring3-go/ring3/internal/bpf/bpftest"
+	"github.com/ring3-go/ring3/internal/features"
+	"github.com/ring3-go/ring3/internal/features/featuretest"
 	"github.com/ring3-go/ring3/internal/workload"
+	"github.com/ring3-go/ring3/pagefault"
 )
 
 // imbalance names every identity of the record that does not hold. It is the definition of closed books,
@@ -163,11 +168,20 @@ func TestBooksCloseToTheUnit(t *testing.T) {
 // tryBackend skips the test where a run with this back end is refused.
 func tryBackend(t *testing.T, backend string) {
 	t.Helper()
+	needs := features.PerfLink
+	switch pagefault.Backend(backend) {
+	case pagefault.BackendFentry:
+		needs = features.Fentry
+	case pagefault.BackendTracepoint:
+		needs = features.FaultEntry
+	}
 	cmd := asProcess(t, append([]string{"run", "--fault-backend", backend, "--"}, workload.Command("true")...)...)
 	switch o := finish(t, cmd); o.code {
 	case 0:
-	case exitNotSupported, exitNotPermitted:
-		t.Skipf("tried: %s", strings.TrimSpace(o.stderr))
+	case exitNotSupported:
+		featuretest.Skip(t, needs, errors.New(strings.TrimSpace(o.stderr)))
+	case exitNotPermitted:
+		featuretest.Skip(t, needs, fmt.Errorf("%w: %s", fs.ErrPermission, strings.TrimSpace(o.stderr)))
 	default:
 		t.Fatalf("exit code %d: %s", o.code, o.stderr)
 	}
@@ -298,7 +312,8 @@ func TestManyShortRunsReconcile(t *testing.T) {
 	for i := range runs {
 		o, r := probeRun(t, nil, workload.Command("true"))
 		if r.Backend.Faults == "procfs" {
-			t.Skipf("tried: %s", strings.TrimSpace(o.stderr))
+			needEBPF(t)
+			t.Fatalf("back end procfs, though this process gets a better one: %s", o.stderr)
 		}
 		if o.code != 0 || !r.Reconciled {
 			t.Errorf("run %d: exit code %d, reconciled %v: %+v", i, o.code, r.Reconciled, r)

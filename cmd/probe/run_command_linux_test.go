@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"strconv"
@@ -50,6 +52,12 @@ func testCommand(args []string) int {
 		return 0
 	case "signals":
 		return countSignals()
+	case "forsake": // ARG...: a child that the kernel reaps by itself
+		signal.Ignore(syscall.SIGCHLD)
+		if err := exec.Command(args[0], args[1:]...).Run(); !errors.Is(err, syscall.ECHILD) {
+			return complain(fmt.Errorf("the child was waited for: %v", err))
+		}
+		return 0
 	case "perf": // opens an event such as an observer needs
 		attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_PAGE_FAULTS}
 		if _, err := unix.PerfEventOpen(&attr, -1, 0, -1, unix.PERF_FLAG_FD_CLOEXEC); err != nil {

@@ -65,6 +65,10 @@ func (p *page) verdict(r *runRecord, obs *observers) {
 			p.printf("  %d processes that the command left behind still run; of those the kernel does not tell\n", r.StillRuns)
 			p.printf("  what threads and children that have ended had counted.\n")
 		}
+		if b.faults < 0 || b.voluntary < 0 || b.involuntary < 0 {
+			p.printf("  The kernel has less where a process has ended that nobody waited for (its parent ignores\n")
+			p.printf("  SIGCHLD): it adds such a one to nobody's counters, and only the probes have seen it.\n")
+		}
 	}
 }
 
