@@ -62,12 +62,13 @@ test-arm64: ## run tests as arm64 processes (needs qemu-user-static)
 test-kernels: ## run the tests inside Debian's kernels (needs apt, qemu-system-x86, qemu-system-arm)
 	$(GO) run ./internal/kernelmatrix/cmd -parallel 2 $(if $(KERNEL_RUN),-run '$(KERNEL_RUN)') $(KERNEL_PACKAGES)
 
-# One processor a target, as many at a time as there are.
+# One processor a target, as many at a time as there are. Now and then the go command takes its own deadline,
+# FUZZTIME, for a failure (golang/go issue 75804); one of the target's own names a failing input.
 fuzz: ## run each fuzz target for FUZZTIME
 	@listed=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$listed"; exit 1; }; \
 	echo "$$listed" | awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print name[i], $$2; n = 0 }' | \
 	xargs -r -L 1 -P "$$(nproc)" sh -c 'out=$$($(GO) test -run "^$$" -fuzz "^$$0$$" -fuzztime $(FUZZTIME) -parallel 1 "$$1" 2>&1); \
-		code=$$?; printf "== %s %s\n%s\n" "$$1" "$$0" "$$out"; exit $$code'
+		code=$$?; case "$$out" in *"Failing input"*|*panic*) ;; *"context deadline exceeded"*) code=0;; esac; printf "== %s %s\n%s\n" "$$1" "$$0" "$$out"; exit $$code'
 
 bench: ## measure side by side with peers: module bench, takes a while
 	$(GO) -C bench run .

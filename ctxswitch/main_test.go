@@ -11,6 +11,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/ring3-go/ring3/internal/features"
+	"github.com/ring3-go/ring3/internal/features/featuretest"
 	"github.com/ring3-go/ring3/internal/workload"
 )
 
@@ -29,7 +31,7 @@ func observe(t *testing.T, opts Options) *Observer {
 	opts.Backend = BackendTracepoint
 	o, err := Observe(opts)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, os.ErrPermission) {
-		t.Skipf("tried: %v", err)
+		featuretest.Skip(t, features.BTFTracepoint, err)
 	} else if err != nil {
 		t.Fatal(err)
 	}

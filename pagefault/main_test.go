@@ -13,6 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ring3-go/ring3/internal/bpf/bpftest"
+	"github.com/ring3-go/ring3/internal/features"
+	"github.com/ring3-go/ring3/internal/features/featuretest"
 	"github.com/ring3-go/ring3/internal/workload"
 )
 
@@ -31,7 +33,7 @@ func observe(t *testing.T, opts Options) *Observer {
 	t.Helper()
 	o, err := Observe(opts)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, os.ErrPermission) {
-		t.Skipf("tried: %v", err)
+		featuretest.Skip(t, needs(opts.Backend), err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +43,28 @@ func observe(t *testing.T, opts Options) *Observer {
 		}
 	})
 	return o
+}
+
+// needs is what decides whether a kernel has a back end.
+func needs(b Backend) features.Feature {
+	switch b {
+	case BackendFentry:
+		return features.Fentry
+	case BackendTracepoint:
+		return features.FaultEntry
+	}
+	return features.PerfLink
+}
+
+// skipForPerf skips a test where even the back end was refused that needs least.
+func skipForPerf(t *testing.T, o *Observer) {
+	t.Helper()
+	for _, r := range o.Refused() {
+		if r.Backend == BackendPerf {
+			featuretest.Skip(t, features.PerfLink, r.Err)
+		}
+	}
+	t.Fatalf("back end %s, though nothing was refused: %v", o.Backend(), o.Refused())
 }
 
 func snapshot(t *testing.T, o *Observer) *Snapshot {

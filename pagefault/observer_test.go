@@ -82,7 +82,7 @@ func TestScopes(t *testing.T) {
 	t.Run("command", func(t *testing.T) {
 		o := observe(t, Options{Target: Target{Comm: "ring3-by-name"}})
 		if o.Backend() == BackendProcfs {
-			t.Skip("tried: no eBPF here")
+			skipForPerf(t, o)
 		}
 		run(t, "rename", "72696e67332d62792d6e616d65") // then touches 1 MiB
 		want := uint64(1<<20) / uint64(os.Getpagesize())
@@ -94,7 +94,7 @@ func TestScopes(t *testing.T) {
 		c := start(t, "fork-cow", bytesOf(pages))
 		o := observe(t, Options{Target: Target{PID: c.Cmd.Process.Pid, NoFollow: true}})
 		if o.Backend() == BackendProcfs {
-			t.Skip("tried: no eBPF here")
+			skipForPerf(t, o)
 		}
 		body(t, c)
 		report, err := c.Wait()
