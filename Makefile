@@ -63,7 +63,7 @@ test-kernels: ## run the tests inside Debian's kernels (needs apt, qemu-system-x
 	$(GO) run ./internal/kernelmatrix/cmd -parallel 2 $(if $(KERNEL_RUN),-run '$(KERNEL_RUN)') $(KERNEL_PACKAGES)
 
 # One processor a target, as many at a time as there are. Now and then the go command takes its own deadline,
-# FUZZTIME, for a failure (golang/go issue 75804); one of the target's own names a failing input.
+# FUZZTIME, for a failure; one of the target's own names a failing input.
 fuzz: ## run each fuzz target for FUZZTIME
 	@listed=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$listed"; exit 1; }; \
 	echo "$$listed" | awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print name[i], $$2; n = 0 }' | \
