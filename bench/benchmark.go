@@ -57,6 +57,8 @@ type Part struct {
 // benchmarks is everything that there is, in the order of the report.
 func benchmarks() []Benchmark {
 	return []Benchmark{
+		rawCall(),
+		clock(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),

@@ -12,7 +12,7 @@
 //
 // Options:
 //
-//	--list    print the benchmarks and their references
+//	--list    print the benchmarks and their references, and the targets without a benchmark
 //	--runs N  rounds (default 5)
 //	--json    print records "ring3/bench/v1", one a line, instead of the table
 //
@@ -64,7 +64,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errUsage
 	}
 	if *list {
-		return printList(stdout, chosen)
+		if err := printList(stdout, chosen); err != nil || flags.NArg() > 0 {
+			return err
+		}
+		return printGoals(stdout)
 	}
 	env, err := newEnv()
 	if err != nil {

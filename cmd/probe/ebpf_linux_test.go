@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"testing"
 
 	"github.com/ring3-go/ring3/internal/features"
@@ -12,17 +14,26 @@ import (
 // where the kernel should have it.
 func needEBPF(t *testing.T) {
 	t.Helper()
-	o, err := pagefault.Observe(pagefault.Options{Target: pagefault.Target{Children: true}})
-	if err != nil {
+	needBackend(t, pagefault.BackendPerf) // which needs least
+}
+
+// needBackend does so for one back end.
+func needBackend(t *testing.T, b pagefault.Backend) {
+	t.Helper()
+	o, err := pagefault.Observe(pagefault.Options{Target: pagefault.Target{Children: true}, Backend: b})
+	if err == nil {
+		o.Close()
+		return
+	}
+	if !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) {
 		t.Fatal(err)
 	}
-	defer o.Close()
-	if o.Backend() == pagefault.BackendProcfs {
-		for _, r := range o.Refused() {
-			if r.Backend == pagefault.BackendPerf { // the one that needs least
-				featuretest.Skip(t, features.PerfLink, r.Err)
-			}
-		}
-		t.Fatalf("back end %s, though nothing was refused: %v", o.Backend(), o.Refused())
+	needs := features.PerfLink
+	switch b {
+	case pagefault.BackendFentry:
+		needs = features.Fentry
+	case pagefault.BackendTracepoint:
+		needs = features.FaultEntry
 	}
+	featuretest.Skip(t, needs, err)
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,8 +13,6 @@ import (
 	"time"
 
 	"github.com/ring3-go/ring3/internal/bpf/bpftest"
-	"github.com/ring3-go/ring3/internal/features"
-	"github.com/ring3-go/ring3/internal/features/featuretest"
 	"github.com/ring3-go/ring3/internal/workload"
 	"github.com/ring3-go/ring3/pagefault"
 )
@@ -168,20 +164,12 @@ func TestBooksCloseToTheUnit(t *testing.T) {
 // tryBackend skips the test where a run with this back end is refused.
 func tryBackend(t *testing.T, backend string) {
 	t.Helper()
-	needs := features.PerfLink
-	switch pagefault.Backend(backend) {
-	case pagefault.BackendFentry:
-		needs = features.Fentry
-	case pagefault.BackendTracepoint:
-		needs = features.FaultEntry
-	}
 	cmd := asProcess(t, append([]string{"run", "--fault-backend", backend, "--"}, workload.Command("true")...)...)
 	switch o := finish(t, cmd); o.code {
 	case 0:
-	case exitNotSupported:
-		featuretest.Skip(t, needs, errors.New(strings.TrimSpace(o.stderr)))
-	case exitNotPermitted:
-		featuretest.Skip(t, needs, fmt.Errorf("%w: %s", fs.ErrPermission, strings.TrimSpace(o.stderr)))
+	case exitNotSupported, exitNotPermitted:
+		needBackend(t, pagefault.Backend(backend))
+		t.Fatalf("probe was refused what this process gets: %s", o.stderr)
 	default:
 		t.Fatalf("exit code %d: %s", o.code, o.stderr)
 	}

@@ -1,0 +1,61 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// A goal is one that the project has set itself: a ratio of ours to the reference. Those of time and memory
+// are to stay at or below it, those of throughput at or above.
+type goal struct {
+	what, reference string
+	ratio           float64
+	atLeast         bool
+	benchmark       string // that measures it; empty: to come
+}
+
+// goals is the whole table.
+func goals() []goal {
+	return []goal{
+		{"raw system call", "C syscall()", 1.00, false, "raw-call"},
+		{"raw system call", "x/sys RawSyscall", 1.00, false, ""},
+		{"clock_gettime", "C through the vDSO", 1.30, false, ""},
+		{"clock_gettime", "time.Now", 0.65, false, ""},
+		{"io_uring NOP, batches of 1, 32, 4096", "C liburing", 1.05, false, ""},
+		{"page-cache random read, depths of 1, 32, 128", "C liburing", 1.05, false, ""},
+		{"TCP echo, io_uring, 64 and 1,000 connections", "C liburing", 1.00, true, ""},
+		{"TCP echo, io_uring", "best Go peer", 1.90, true, ""},
+		{"TCP echo, epoll", "netpoll, std net", 1.10, true, ""},
+		{"echo through async", "the raw loop below it", 0.90, true, ""},
+		{"fiber switch, one way", "Boost fcontext", 1.00, false, ""},
+		{"userfaultfd missing fault served", "C handler thread", 1.10, false, ""},
+		{"switch observer", "libbpf-tools runqlat", 1.00, false, "observer-switch"},
+		{"fault observer", "bpftrace page_fault_user", 2.00, false, "observer-fault"},
+		{"observer start", "bpftrace", 0.30, false, "observer-start"},
+		{"observer memory", "bpftrace", 0.30, false, "observer-memory"},
+		{"guarded copy of 4 KiB", "copy", 1.10, false, ""},
+		{"PAGEMAP_SCAN over 1 GiB sparse, in throughput", "pagemap reads", 10, true, ""},
+	}
+}
+
+// printGoals lists what nothing measures yet.
+func printGoals(w io.Writer) error {
+	if _, err := fmt.Fprintln(w, "\ntargets that nothing measures yet"); err != nil {
+		return err
+	}
+	for _, g := range goals() {
+		if g.benchmark != "" {
+			continue
+		}
+		relation := "<="
+		if g.atLeast {
+			relation = ">="
+		}
+		if _, err := fmt.Fprintf(w, "  %s %.2f of %s: %s\n", relation, g.ratio, g.reference, g.what); err != nil {
+			return err
+		}
+	}
+	return nil
+}

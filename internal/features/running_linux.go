@@ -1,0 +1,32 @@
+package features
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Running returns the kernel that runs. On a process emulator it is the host's, of another architecture.
+func Running() (Kernel, error) {
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return Kernel{}, os.NewSyscallError("uname", err)
+	}
+	release, err := ParseVersion(unix.ByteSliceToString(uts.Release[:]))
+	if err != nil {
+		return Kernel{}, err
+	}
+	kallsyms, err := os.ReadFile("/proc/kallsyms")
+	if err != nil && !os.IsNotExist(err) && !os.IsPermission(err) {
+		return Kernel{}, fmt.Errorf("read the kernel's symbols: %w", err)
+	}
+	return Kernel{
+		Arch:      runtime.GOARCH,
+		Release:   release,
+		Reference: strings.Contains(unix.ByteSliceToString(uts.Version[:]), "Debian"),
+		Symbols:   readSymbols(string(kallsyms)),
+	}, nil
+}
