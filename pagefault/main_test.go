@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -33,6 +34,7 @@ func observe(t *testing.T, opts Options) *Observer {
 	t.Helper()
 	o, err := Observe(opts)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, os.ErrPermission) {
+		absent.Store(opts.Backend, err)
 		featuretest.Skip(t, needs(opts.Backend), err)
 	} else if err != nil {
 		t.Fatal(err)
@@ -88,10 +90,17 @@ func run(t *testing.T, args ...string) *syscall.Rusage {
 	return cmd.ProcessState.SysUsage().(*syscall.Rusage)
 }
 
+// absent remembers, for this run of the tests, with what each back end was refused: on an emulated processor a
+// refusal takes seconds.
+var absent sync.Map
+
 // eachEBPF runs a test once with each back end that sees events, alone on the machine.
 func eachEBPF(t *testing.T, f func(*testing.T, Backend)) {
 	for _, b := range []Backend{BackendFentry, BackendTracepoint, BackendPerf} {
 		t.Run(string(b), func(t *testing.T) {
+			if err, ok := absent.Load(b); ok {
+				featuretest.Skip(t, needs(b), err.(error))
+			}
 			bpftest.Exclusive(t)
 			f(t, b)
 		})

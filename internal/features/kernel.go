@@ -31,7 +31,8 @@ type Kernel struct {
 	// Reference: one of those that the matrix boots, of which is known that nothing was left out and nothing
 	// taken from a later one.
 	Reference bool
-	// Symbols are those of the table that this kernel has; nil where it does not show them.
+	// Symbols are those of the table that this kernel has; nil where it does not
+	// show them, and where it is one of those of the matrix.
 	Symbols map[string]bool
 }
 

@@ -19,14 +19,18 @@ func Running() (Kernel, error) {
 	if err != nil {
 		return Kernel{}, err
 	}
+	k := Kernel{
+		Arch:      runtime.GOARCH,
+		Release:   release,
+		Reference: strings.Contains(unix.ByteSliceToString(uts.Version[:]), "Debian"),
+	}
+	if k.Reference {
+		return k, nil // a hundred thousand symbols take an emulated processor seconds, and nothing depends on them
+	}
 	kallsyms, err := os.ReadFile("/proc/kallsyms")
 	if err != nil && !os.IsNotExist(err) && !os.IsPermission(err) {
 		return Kernel{}, fmt.Errorf("read the kernel's symbols: %w", err)
 	}
-	return Kernel{
-		Arch:      runtime.GOARCH,
-		Release:   release,
-		Reference: strings.Contains(unix.ByteSliceToString(uts.Version[:]), "Debian"),
-		Symbols:   readSymbols(string(kallsyms)),
-	}, nil
+	k.Symbols = readSymbols(string(kallsyms))
+	return k, nil
 }
