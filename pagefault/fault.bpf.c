@@ -357,13 +357,10 @@ PROGRAM("perf_event", begin_perf, struct bpf_perf_event_data,
 // --- completions ---
 
 // Walks the address space for the VMA at address.
-static __noinline void walk_to_vma(struct task_struct *task, struct task_state *st, u64 address)
+static __noinline void walk_to_vma(struct mm_struct *mm, struct task_state *st, u64 address)
 {
-	struct mm_struct *mm = task->mm;
-
-	if (!mm)
-		return;
 	struct vm_area_struct *area = (struct vm_area_struct *)maple_find(mm, address);
+
 	if (!area || !vma_read(&st->vma, area, address)) {
 		st->vma.memory = MEMORY_UNKNOWN;
 		st->vma.file = 0;
@@ -372,10 +369,8 @@ static __noinline void walk_to_vma(struct task_struct *task, struct task_state *
 }
 
 // Brings st->vma up to date, if it is not.
-static __always_inline void find_vma(struct task_struct *task, struct task_state *st, u64 address)
+static __always_inline void find_vma(struct mm_struct *mm, struct task_state *st, u64 address)
 {
-	struct mm_struct *mm = task->mm;
-
 	if (!mm) {
 		st->vma.memory = MEMORY_UNKNOWN;
 		return;
@@ -386,14 +381,17 @@ static __always_inline void find_vma(struct task_struct *task, struct task_state
 		return;
 	st->mm = (u64)mm;
 	st->mm_sequence = sequence;
-	walk_to_vma(task, st, address);
+	walk_to_vma(mm, st, address);
 }
 
 static __always_inline void complete_perf(struct bpf_perf_event_data *ctx, u32 major)
 {
 	struct totals *t = this_cpu_totals();
 	struct task_struct *task = bpf_get_current_task_btf();
+	// Here, where one way leads: to follow a pointer, the verifier looks through all of the kernel's types.
+	struct mm_struct *mm = task->mm;
 
+	asm volatile("" : "+r"(mm));
 	if (t)
 		t->completions++;
 	struct task_state *st = observed(task);
@@ -407,7 +405,7 @@ static __always_inline void complete_perf(struct bpf_perf_event_data *ctx, u32 m
 		st->access = ACCESS_UNKNOWN;
 		st->flags &= ~FAULT_BITS;
 	}
-	find_vma(task, st, ctx->addr);
+	find_vma(mm, st, ctx->addr);
 	complete(task, st, major);
 }
 

@@ -179,7 +179,8 @@ struct bpf_perf_event_data {
 	u64 addr;
 };
 
-#define PF_IO_WORKER 0x00000010 /* include/linux/sched.h */
+#define PF_EXITING 0x00000004 /* include/linux/sched.h */
+#define PF_IO_WORKER 0x00000010
 #define PF_MEMALLOC 0x00000800 /* set while the task reclaims memory itself */
 #define PF_KTHREAD 0x00200000
 #define MM_SWAPENTS 2 /* include/linux/mm_types_task.h */
