@@ -117,17 +117,10 @@ static __always_inline u32 blocked_in(struct task_struct *task)
 		return BLOCKED_KTHREAD;
 	if (task->flags & PF_IO_WORKER)
 		return BLOCKED_IO_WORKER;
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-#if defined(__TARGET_ARCH_x86)
-	s32 nr = regs->orig_ax;
-	bool compat = task->thread_info.status & TS_COMPAT;
-#else
-	s32 nr = regs->syscallno;
-	bool compat = task->thread_info.flags & TIF_32BIT;
-#endif
+	s32 nr = syscall_of(task);
 	if (nr < 0)
 		return BLOCKED_EXCEPTION;
-	return compat ? BLOCKED_COMPAT | nr : nr;
+	return in_compat_syscall(task) ? BLOCKED_COMPAT | nr : nr;
 }
 
 static __always_inline struct hist *off_cpu_of(u32 where)

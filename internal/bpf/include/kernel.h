@@ -214,4 +214,25 @@ static long (*bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 /* Reads *src into dst through the fault-safe helper, at the running kernel's offset. */
 #define read_kernel(dst, src) bpf_probe_read_kernel(&(dst), sizeof(dst), __builtin_preserve_access_index(src))
 
+/* The number of the system call that a task is in, or below 0 in none; an exception's entry makes it so. */
+static __always_inline s32 syscall_of(struct task_struct *task)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+#if defined(__TARGET_ARCH_x86)
+	return regs->orig_ax;
+#else
+	return regs->syscallno;
+#endif
+}
+
+/* Whether that number is one of the 32-bit table. */
+static __always_inline bool in_compat_syscall(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return task->thread_info.status & TS_COMPAT;
+#else
+	return task->thread_info.flags & TIF_32BIT;
+#endif
+}
+
 #endif
