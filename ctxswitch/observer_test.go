@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ring3-go/ring3/internal/bpf/bpftest"
+	"github.com/ring3-go/ring3/internal/hist"
 	"github.com/ring3-go/ring3/internal/workload"
 )
 
@@ -36,6 +37,37 @@ func TestOffCPUNamesTheSystemCall(t *testing.T) {
 			}
 			t.Errorf("blocked in %v, not in %v", s.OffCPU, want)
 		})
+	}
+}
+
+// TestProgramsSortTimesAsUserSpaceDoes: the programs work out a bucket without branches, package hist with
+// the processor's own instruction. Sum and largest value are kept apart from the buckets and give them away.
+func TestProgramsSortTimesAsUserSpaceDoes(t *testing.T) {
+	bpftest.Exclusive(t)
+	o := observe(t, Options{Target: Target{Children: true}})
+	run(t, "forkbomb", "100")
+	s := snapshot(t, o)
+	hists := map[string]Histogram{"on CPU": s.OnCPU, "woken": s.RunDelayWoken, "preempted": s.RunDelayPreempted}
+	for _, off := range s.OffCPU {
+		hists[off.In.String()] = off.Time
+	}
+	if s.OnCPU.Count < 100 {
+		t.Errorf("%d times on a CPU, of 100 processes", s.OnCPU.Count)
+	}
+	for name, h := range hists {
+		var n, low, high uint64
+		top := -1
+		for i, c := range h.Counts {
+			from, below := hist.Bounds(i)
+			n, low, high = n+c, low+c*from, high+c*(below-1)
+			if c > 0 {
+				top = i
+			}
+		}
+		if n != h.Count || h.Count > 0 && (hist.Index(h.Max) != top || h.Sum < low || h.Sum > high) {
+			t.Errorf("%s: %d in buckets that hold %d to %d ns, the last is %d; counted %d, %d ns, at most %d ns (bucket %d)",
+				name, n, low, high, top, h.Count, h.Sum, h.Max, hist.Index(h.Max))
+		}
 	}
 }
 

@@ -117,17 +117,10 @@ static __always_inline u32 blocked_in(struct task_struct *task)
 		return BLOCKED_KTHREAD;
 	if (task->flags & PF_IO_WORKER)
 		return BLOCKED_IO_WORKER;
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-#if defined(__TARGET_ARCH_x86)
-	s32 nr = regs->orig_ax;
-	bool compat = task->thread_info.status & TS_COMPAT;
-#else
-	s32 nr = regs->syscallno;
-	bool compat = task->thread_info.flags & TIF_32BIT;
-#endif
+	s32 nr = syscall_of(task);
 	if (nr < 0)
 		return BLOCKED_EXCEPTION;
-	return compat ? BLOCKED_COMPAT | nr : nr;
+	return in_compat_syscall(task) ? BLOCKED_COMPAT | nr : nr;
 }
 
 static __always_inline struct hist *off_cpu_of(u32 where)
@@ -198,6 +191,17 @@ static __always_inline bool is_voluntary(bool preempt, u32 prev_state, struct ta
 	return st->flags & TASK_COUNTED && prev->nvcsw != st->nvcsw;
 }
 
+static __always_inline bool is_reaped(struct task_struct *task)
+{
+	struct sighand_struct *sighand = NULL;
+
+	if (!(task->flags & PF_EXITING))
+		return false;
+	// Not task->sighand: to follow a pointer, the verifier looks through all of the kernel's types.
+	read_kernel(sighand, &task->sighand);
+	return !sighand;
+}
+
 static __always_inline void leave_cpu(struct task_struct *prev, struct task_struct *next, bool preempt, u32 prev_state,
 				      u64 now, struct totals *t)
 {
@@ -205,12 +209,19 @@ static __always_inline void leave_cpu(struct task_struct *prev, struct task_stru
 
 	if (!st)
 		return;
+	// The time first: the verifier walks the histogram once for each way in which it can be reached.
+	u64 ran_ns = 0;
+	if (st->running_ns) {
+		ran_ns = elapsed(st->running_ns, now);
+		hist_record(&t->on_cpu, ran_ns);
+	}
+	asm volatile("" ::: "memory");
+
 	// A task that has been reaped can still be switched, out for the last time or before it gets there.
 	// Its counters were folded into rusage when it was reaped (release_task clears sighand), so rusage has
 	// these switches or not, depending on who was first.
-	bool dead = prev_state & TASK_DEAD || !prev->sighand;
+	bool dead = prev_state & TASK_DEAD || is_reaped(prev);
 	bool voluntary = is_voluntary(preempt, prev_state, prev, st);
-	u64 ran_ns = st->running_ns ? elapsed(st->running_ns, now) : 0;
 
 	if (st->flags & TASK_COUNTED) { // the kernel has added this switch, and must have added no other
 		u64 missed = prev->nvcsw + prev->nivcsw - st->nvcsw - st->nivcsw - 1;
@@ -222,8 +233,6 @@ static __always_inline void leave_cpu(struct task_struct *prev, struct task_stru
 	st->nvcsw = prev->nvcsw;
 	st->nivcsw = prev->nivcsw;
 	st->flags |= TASK_COUNTED;
-	if (st->running_ns)
-		hist_record(&t->on_cpu, ran_ns);
 	if (dead)
 		t->exit++;
 	else if (voluntary)

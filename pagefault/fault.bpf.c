@@ -112,6 +112,8 @@ struct slots {
 };
 struct slots slots;
 
+u32 execs; // tasks with TASK_IN_EXEC
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 1); // sized by user space when `by` is set
@@ -128,14 +130,21 @@ static __always_inline struct totals *this_cpu_totals(void)
 	return bpf_map_lookup_elem(&totals, &zero);
 }
 
+enum { // of the 32-bit tables
+	COMPAT_EXECVE = 11,
+#if defined(__TARGET_ARCH_x86)
+	COMPAT_EXECVEAT = 358,
+#else
+	COMPAT_EXECVEAT = 387,
+#endif
+};
+
 static __always_inline bool in_execve(struct task_struct *task)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-#if defined(__TARGET_ARCH_x86)
-	u32 nr = regs->orig_ax;
-#else
-	u32 nr = regs->syscallno;
-#endif
+	u32 nr = syscall_of(task);
+
+	if (nr == COMPAT_EXECVE || nr == COMPAT_EXECVEAT)
+		return in_compat_syscall(task);
 	return nr == nr_execve || nr == nr_execveat;
 }
 
@@ -153,6 +162,14 @@ static __always_inline void settle(struct task_struct *task, struct task_state *
 	}
 	st->counted = now;
 	st->flags |= TASK_KNOWN;
+}
+
+static __always_inline void leave_exec(struct task_state *st)
+{
+	if (!(st->flags & TASK_IN_EXEC))
+		return;
+	st->flags &= ~TASK_IN_EXEC;
+	__sync_fetch_and_add(&execs, -1);
 }
 
 static __always_inline struct class_stats *class_stats(u32 class)
@@ -327,7 +344,7 @@ static __always_inline void complete(struct task_struct *task, struct task_state
 		return;
 	settle(task, st, t, 1);
 	if (st->flags & TASK_IN_EXEC && !in_execve(task))
-		st->flags &= ~TASK_IN_EXEC;
+		leave_exec(st);
 	if (major)
 		t->major++;
 	else
@@ -357,13 +374,10 @@ PROGRAM("perf_event", begin_perf, struct bpf_perf_event_data,
 // --- completions ---
 
 // Walks the address space for the VMA at address.
-static __noinline void walk_to_vma(struct task_struct *task, struct task_state *st, u64 address)
+static __noinline void walk_to_vma(struct mm_struct *mm, struct task_state *st, u64 address)
 {
-	struct mm_struct *mm = task->mm;
-
-	if (!mm)
-		return;
 	struct vm_area_struct *area = (struct vm_area_struct *)maple_find(mm, address);
+
 	if (!area || !vma_read(&st->vma, area, address)) {
 		st->vma.memory = MEMORY_UNKNOWN;
 		st->vma.file = 0;
@@ -372,10 +386,8 @@ static __noinline void walk_to_vma(struct task_struct *task, struct task_state *
 }
 
 // Brings st->vma up to date, if it is not.
-static __always_inline void find_vma(struct task_struct *task, struct task_state *st, u64 address)
+static __always_inline void find_vma(struct mm_struct *mm, struct task_state *st, u64 address)
 {
-	struct mm_struct *mm = task->mm;
-
 	if (!mm) {
 		st->vma.memory = MEMORY_UNKNOWN;
 		return;
@@ -386,14 +398,17 @@ static __always_inline void find_vma(struct task_struct *task, struct task_state
 		return;
 	st->mm = (u64)mm;
 	st->mm_sequence = sequence;
-	walk_to_vma(task, st, address);
+	walk_to_vma(mm, st, address);
 }
 
 static __always_inline void complete_perf(struct bpf_perf_event_data *ctx, u32 major)
 {
 	struct totals *t = this_cpu_totals();
 	struct task_struct *task = bpf_get_current_task_btf();
+	// Here, where one way leads: to follow a pointer, the verifier looks through all of the kernel's types.
+	struct mm_struct *mm = task->mm;
 
+	asm volatile("" : "+r"(mm));
 	if (t)
 		t->completions++;
 	struct task_state *st = observed(task);
@@ -407,7 +422,7 @@ static __always_inline void complete_perf(struct bpf_perf_event_data *ctx, u32 m
 		st->access = ACCESS_UNKNOWN;
 		st->flags &= ~FAULT_BITS;
 	}
-	find_vma(task, st, ctx->addr);
+	find_vma(mm, st, ctx->addr);
 	complete(task, st, major);
 }
 
@@ -508,6 +523,25 @@ PROGRAM("fentry/do_wp_page", enter_do_wp_page, u64, mark(FAULT_PRESENT))
 
 // --- what happens between ---
 
+// execve builds the new address space, which takes a page, before it touches the new stack: here is the last
+// moment at which all that the kernel counted belongs to what came before. When it has failed, the next page
+// belongs to what comes after; when it has not, the new program's first fault may come first.
+static __noinline void enter_or_leave_exec(struct task_struct *task, u32 entered)
+{
+	struct task_state *st = observed(task);
+	struct totals *t = this_cpu_totals();
+
+	if (!st || !t || !!(st->flags & TASK_IN_EXEC) == !!entered)
+		return;
+	settle(task, st, t, 0);
+	if (entered) {
+		st->flags |= TASK_IN_EXEC;
+		__sync_fetch_and_add(&execs, 1);
+	} else {
+		leave_exec(st);
+	}
+}
+
 // Every page that the kernel hands out: so the quick ways out come first.
 static __always_inline void on_page_alloc(u64 *ctx)
 {
@@ -515,17 +549,10 @@ static __always_inline void on_page_alloc(u64 *ctx)
 		mark(FAULT_HUGE);
 		return;
 	}
-	// execve builds the new address space, which takes a page, before it touches the new stack: here
-	// is the last moment at which all that the kernel counted belongs to what came before.
 	struct task_struct *task = bpf_get_current_task_btf();
-	if (!in_execve(task))
-		return;
-	struct task_state *st = observed(task);
-	struct totals *t = this_cpu_totals();
-	if (!st || !t || st->flags & TASK_IN_EXEC)
-		return;
-	settle(task, st, t, 0);
-	st->flags |= TASK_IN_EXEC;
+	bool entered = in_execve(task);
+	if (entered || READ_ONCE(execs))
+		enter_or_leave_exec(task, entered);
 }
 
 PROGRAM("tp_btf/mm_page_alloc", page_alloc, u64, on_page_alloc(ctx))
@@ -566,6 +593,7 @@ static __always_inline void on_task_exit(u64 *ctx)
 	if (st->began_ns)
 		give_up(task, st);
 	settle(task, st, t, 0);
+	leave_exec(st);
 }
 
 PROGRAM("tp_btf/sched_process_exit", task_exit, u64, on_task_exit(ctx))

@@ -38,6 +38,7 @@ const (
 	faultProgTaskNew            = "task_new"
 	faultVarBy                  = "by"
 	faultVarCostSampled         = "cost_sampled"
+	faultVarExecs               = "execs"
 	faultVarHugeOrder           = "huge_order"
 	faultVarNoWhoStats          = "no_who_stats"
 	faultVarNrExecve            = "nr_execve"
@@ -129,6 +130,7 @@ type faultMapSpecs struct {
 type faultVariableSpecs struct {
 	By               *ebpf.VariableSpec `ebpf:"by"`
 	CostSampled      *ebpf.VariableSpec `ebpf:"cost_sampled"`
+	Execs            *ebpf.VariableSpec `ebpf:"execs"`
 	HugeOrder        *ebpf.VariableSpec `ebpf:"huge_order"`
 	NoWhoStats       *ebpf.VariableSpec `ebpf:"no_who_stats"`
 	NrExecve         *ebpf.VariableSpec `ebpf:"nr_execve"`
@@ -189,6 +191,7 @@ func (m *faultMaps) Close() error {
 type faultVariables struct {
 	By               *ebpf.Variable `ebpf:"by"`
 	CostSampled      *ebpf.Variable `ebpf:"cost_sampled"`
+	Execs            *ebpf.Variable `ebpf:"execs"`
 	HugeOrder        *ebpf.Variable `ebpf:"huge_order"`
 	NoWhoStats       *ebpf.Variable `ebpf:"no_who_stats"`
 	NrExecve         *ebpf.Variable `ebpf:"nr_execve"`

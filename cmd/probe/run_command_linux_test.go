@@ -83,11 +83,20 @@ func complain(err error) int {
 	return 1
 }
 
+// passedOn are signals that a command gets through probe; SIGCONT alone needs a command that stands.
+var passedOn = []syscall.Signal{
+	syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM,
+	syscall.SIGTERM, syscall.SIGTSTP, syscall.SIGVTALRM, syscall.SIGWINCH, syscall.SIGIO, syscall.SIGPWR,
+	35, 64, // the first and the last of the real-time signals that Go hands out
+}
+
 // countSignals says "ready", then the number of each signal that it gets, a line each, until standard input
 // ends. Its exit code is how many there were.
 func countSignals() int {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	for _, s := range passedOn {
+		signal.Notify(signals, s)
+	}
 	end := make(chan struct{})
 	go func() {
 		defer close(end)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/ring3-go/ring3/ctxswitch"
 	"github.com/ring3-go/ring3/internal/hist"
@@ -11,7 +13,8 @@ import (
 // runRecord is ring3/run/v1; docs/json/run.schema.json says what each field means.
 type runRecord struct {
 	Schema      string       `json:"schema"`
-	Command     []string     `json:"command"`
+	Command     []string     `json:"command"`                  // a byte that is not UTF-8 is encoded as U+FFFD
+	Bytes       [][]byte     `json:"command_base64,omitempty"` // and all arguments are here then
 	ExitCode    int          `json:"exit_code"`
 	Signal      string       `json:"signal,omitempty"`
 	WallNs      int64        `json:"wall_ns"`
@@ -114,9 +117,11 @@ func (c costRecord) String() string {
 }
 
 func emptyRunRecord(args []string) *runRecord {
-	r := &runRecord{Schema: "ring3/run/v1", Backend: runBackends{"none", "none"}}
-	for _, a := range args {
-		r.Command = append(r.Command, clean(a))
+	r := &runRecord{Schema: "ring3/run/v1", Command: args, Backend: runBackends{"none", "none"}}
+	if slices.ContainsFunc(args, func(a string) bool { return !utf8.ValidString(a) }) {
+		for _, a := range args {
+			r.Bytes = append(r.Bytes, []byte(a))
+		}
 	}
 	r.CannotTell = []string{}
 	r.Faults.Classes = []classRecord{}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ring3-go/ring3/internal/bpf/bpftest"
+	"github.com/ring3-go/ring3/internal/procfs"
 	"github.com/ring3-go/ring3/internal/workload"
 )
 
@@ -27,8 +28,8 @@ type talker struct {
 	lines *bufio.Reader
 }
 
-// startTalker starts probe and returns when its command has said "ready".
-func startTalker(t *testing.T, command []string) *talker {
+// prepareTalker makes a probe that is to be started.
+func prepareTalker(t *testing.T, command []string) *talker {
 	t.Helper()
 	k := &talker{file: filepath.Join(t.TempDir(), "record")}
 	k.Cmd = asProcess(t, runArgs(k.file, nil, command)...)
@@ -41,6 +42,13 @@ func startTalker(t *testing.T, command []string) *talker {
 		t.Fatal(err)
 	}
 	k.lines = bufio.NewReader(stdout)
+	return k
+}
+
+// startTalker starts probe and returns when its command has said "ready".
+func startTalker(t *testing.T, command []string) *talker {
+	t.Helper()
+	k := prepareTalker(t, command)
 	if err := k.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,9 +66,7 @@ func (k *talker) expect(t *testing.T, want string) {
 
 func TestSignalsReachTheCommand(t *testing.T) {
 	bpftest.Exclusive(t)
-	signals := []syscall.Signal{
-		syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2,
-	}
+	signals := passedOn
 	// What was ignored when these tests began (nohup), probe would ignore too; what is caught here, it
 	// begins with by default.
 	caught := make(chan os.Signal, 1)
@@ -98,8 +104,52 @@ func TestSignalsReachTheCommand(t *testing.T) {
 	}
 }
 
-// A terminal sends Ctrl-C to the command itself, so probe must not send it again.
-func TestCtrlCReachesTheCommandOnce(t *testing.T) {
+// TestProbeStopsWithItsCommand: what a shell calls a job has one more member than it knows of.
+func TestProbeStopsWithItsCommand(t *testing.T) {
+	bpftest.Exclusive(t)
+	k := prepareTalker(t, command("cat"))
+	// A group whose leader has its parent in the session and outside of the group: a job of ours.
+	k.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := k.Start(); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(k.stdin, "ready")
+	k.expect(t, "ready")
+	pid := k.Process.Pid
+	children, err := procfs.Children(pid, pid)
+	for tids, _ := procfs.Tasks(pid); err == nil && len(children) == 0 && len(tids) > 0; tids = tids[1:] {
+		children, err = procfs.Children(pid, tids[0])
+	}
+	if err != nil || len(children) != 1 {
+		t.Fatalf("children of probe: %v, %v; want the command alone", children, err)
+	}
+	state := func(pid int) byte {
+		st, err := procfs.PidStat(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.State
+	}
+	for range 3 {
+		if err := k.Process.Signal(syscall.SIGTSTP); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "probe and its command stand", func() bool { return state(pid) == 'T' && state(children[0]) == 'T' })
+		if err := k.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "probe and its command go on", func() bool { return state(pid) != 'T' && state(children[0]) != 'T' })
+		fmt.Fprintln(k.stdin, "again")
+		k.expect(t, "again")
+	}
+	k.stdin.Close()
+	if o, r := ended(t, k.Cmd), parseRecord(t, readFile(t, k.file)); o.code != 0 || r.ExitCode != 0 {
+		t.Errorf("exit code %d, in the record %d; want 0", o.code, r.ExitCode)
+	}
+}
+
+// A terminal sends the signals of its keys to the command itself, so probe must not send them again.
+func TestKeysReachTheCommandOnce(t *testing.T) {
 	bpftest.Exclusive(t)
 	master, slave := openTerminal(t)
 	file := filepath.Join(t.TempDir(), "record")
@@ -114,25 +164,39 @@ func TestCtrlCReachesTheCommandOnce(t *testing.T) {
 	read := func(want string) {
 		t.Helper()
 		line, err := lines.ReadString('\n')
-		if got := strings.TrimPrefix(strings.TrimSpace(line), "^C"); err != nil || got != want {
+		if got := strings.TrimLeft(strings.TrimSpace(line), `^C\Z`); err != nil || got != want {
 			t.Fatalf("the command said %q, %v; want %q", line, err, want)
 		}
 	}
 	read("ready")
-	const ctrlC, ctrlD = "\x03", "\x04"
-	const times = 20 // for two that come close together can pass for one
-	for range times {
-		fmt.Fprint(master, ctrlC)
-		read(strconv.Itoa(int(syscall.SIGINT)))
-		// Signals pass through probe in order, so a second SIGINT would show before this one.
-		if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
-			t.Fatal(err)
-		}
-		read(strconv.Itoa(int(syscall.SIGUSR1)))
+	press := func(key string) func() {
+		return func() { fmt.Fprint(master, key) }
 	}
-	fmt.Fprint(master, ctrlD)
-	if o := ended(t, cmd); o.code != 2*times {
-		t.Errorf("exit code %d; want %d, the number of signals", o.code, 2*times)
+	var columns uint16 = 80
+	causes := map[syscall.Signal]func(){
+		syscall.SIGINT: press("\x03"), syscall.SIGQUIT: press("\x1c"), syscall.SIGTSTP: press("\x1a"),
+		syscall.SIGWINCH: func() {
+			columns++ // a size that is no news is no signal
+			if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+	const times = 10 // for two that come close together can pass for one
+	for s, cause := range causes {
+		for range times {
+			cause()
+			read(strconv.Itoa(int(s)))
+			// Signals pass through probe in order, so a second one would show before this one.
+			if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+				t.Fatal(err)
+			}
+			read(strconv.Itoa(int(syscall.SIGUSR1)))
+		}
+	}
+	fmt.Fprint(master, "\x04")
+	if o, want := ended(t, cmd), 2*times*len(causes); o.code != want {
+		t.Errorf("exit code %d; want %d, the number of signals", o.code, want)
 	}
 	parseRecord(t, readFile(t, file))
 }

@@ -78,7 +78,7 @@ func start(path string, args []string) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	signals := make(chan os.Signal, 16)
+	signals := make(chan os.Signal, 128) // more than there are, since one that waits is not sent again
 	signal.Notify(signals, forwardable()...)
 	defer signal.Stop(signals)
 
@@ -97,7 +97,7 @@ func start(path string, args []string) (*result, error) {
 	forwarded := make(chan struct{})
 	go func() {
 		defer close(forwarded)
-		forward(pid, pidfd, signals, done)
+		forwarding{pid, pidfd, signals}.until(done)
 	}()
 	res, err := wait(pid)
 	res.wall = time.Since(began)
@@ -211,51 +211,4 @@ func (k *kernelCounts) addRunning(pid int) error {
 		k.involuntary += status.NonvoluntaryCtxtSwitches
 	}
 	return nil
-}
-
-// forwardable are the signals that probe passes on. Of these, SIGINT and SIGHUP stay ignored, by the command
-// too, where probe was started to ignore them; the Go runtime takes the others over before anyone can ask.
-func forwardable() []os.Signal {
-	var out []os.Signal
-	for _, s := range []syscall.Signal{
-		syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
-	} {
-		if !signal.Ignored(s) {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// forward passes signals on until done. A terminal sends Ctrl-C and Ctrl-\ to the whole foreground group,
-// the command included, so these are not sent again there.
-func forward(pid, pidfd int, signals <-chan os.Signal, done <-chan struct{}) {
-	for {
-		select {
-		case s := <-signals:
-			sig := s.(syscall.Signal)
-			if (sig == syscall.SIGINT || sig == syscall.SIGQUIT) && inForeground(pid) {
-				continue
-			}
-			_ = unix.PidfdSendSignal(pidfd, sig, nil, 0) // it may have ended already
-		case <-done:
-			return
-		}
-	}
-}
-
-// inForeground reports whether a process is in our terminal's foreground group, to which the terminal sends
-// these signals itself. A command that made a group or session of its own is not.
-func inForeground(pid int) bool {
-	tty, err := os.Open("/dev/tty")
-	if err != nil {
-		return false
-	}
-	defer tty.Close()
-	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
-	if err != nil {
-		return false
-	}
-	own, err := unix.Getpgid(pid)
-	return err == nil && own == group
 }

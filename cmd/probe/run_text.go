@@ -89,7 +89,7 @@ func (p *page) summary(r *runRecord) {
 	if r.MaxRSSBytes != nil {
 		rss = bytesText(*r.MaxRSSBytes)
 	}
-	p.printf("%s  %s: %s wall, %s user, %s sys, %s\n", p.out.bold(cut(strings.Join(r.Command, " "), 40)), end,
+	p.printf("%s  %s: %s wall, %s user, %s sys, %s\n", p.out.bold(cut(clean(strings.Join(r.Command, " ")), 40)), end,
 		nanoseconds(r.WallNs), nanoseconds(r.UserNs), nanoseconds(r.SysNs), rss)
 	f, s, k := r.Faults, r.Switches, r.Kernel
 	p.printf("  faults   %9s = %s", count(f.Minor+f.Major+f.Exec+f.Unseen), parts([]part{

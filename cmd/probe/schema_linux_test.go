@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,6 +99,51 @@ func TestScopesThatAHostMayNotHave(t *testing.T) {
 
 // hostileArguments can be given to a command: they hold no NUL.
 var hostileArguments = []string{"\x1b[31m", "a\nb\r", "\x7f\u009b", "\xff\xfe", "\u202e", "", `"\`, "世界"}
+
+// TestCommandOfTheRecordIsExact: who reads the record gets the arguments back to the byte.
+func TestCommandOfTheRecordIsExact(t *testing.T) {
+	bpftest.Exclusive(t)
+	for _, tt := range []struct {
+		name  string
+		args  []string
+		bytes bool // command cannot show it
+	}{
+		{"escape sequences", []string{"\x1b]0;title\a", "a\nb", `a\nb`, "\u202e", "", `"\`, "世界", "\ufffd"}, false},
+		{"bytes that are no text", []string{"\x1b\xff\xfe", "\xe4", "plain"}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			argv := append(command("exit", "0"), tt.args...)
+			out := finish(t, asProcess(t, append([]string{"run", "--json", "-o", "-", "--"}, argv...)...))
+			wantRecords(t, out.stdout, "ring3/run/v1")
+			var r struct {
+				Command []string
+				Bytes   [][]byte `json:"command_base64"`
+			}
+			if err := json.Unmarshal([]byte(out.stdout), &r); err != nil {
+				t.Fatal(err)
+			}
+			if tt.bytes != (r.Bytes != nil) {
+				t.Errorf("command_base64 is %q", r.Bytes)
+			}
+			text := slices.Clone(argv)
+			if tt.bytes {
+				for i := range text {
+					text[i] = string([]rune(text[i])) // U+FFFD for each byte that is no text
+				}
+				var exact []string
+				for _, b := range r.Bytes {
+					exact = append(exact, string(b))
+				}
+				if !slices.Equal(exact, argv) {
+					t.Errorf("command_base64 is %q; want %q", exact, argv)
+				}
+			}
+			if !slices.Equal(r.Command, text) {
+				t.Errorf("command is %q; want %q", r.Command, text)
+			}
+		})
+	}
+}
 
 // deadProcess is the number of a process that has just ended; the kernel gives the others their turn first.
 func deadProcess(t *testing.T) string {

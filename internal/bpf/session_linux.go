@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -226,9 +227,11 @@ func explain(op string, err error) error {
 	return fmt.Errorf("%s: %w", op, err)
 }
 
+// haveKernelTypes is false where the kernel shows this process no types. That they could not be read at the
+// moment is another error.
 func haveKernelTypes() bool {
 	_, err := kernelTypes()
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, errTypes)
 }
 
 // privileged reports whether this process has the capabilities that loading and attaching ask for. In an

@@ -55,22 +55,43 @@ type kernelBTF struct {
 	offsets []uint32 // into types, by type ID; 0 is void and has none
 }
 
-// kernelTypes is the running kernel's BTF, mapped once.
-var kernelTypes = sync.OnceValues(func() (*kernelBTF, error) {
+// kernel holds the running kernel's BTF once it has been read.
+var kernel struct {
+	mu    sync.Mutex
+	types *kernelBTF
+}
+
+// kernelTypes is the running kernel's BTF, mapped once. An error is not kept: it may be one of the moment, such
+// as no descriptor to be had.
+func kernelTypes() (*kernelBTF, error) {
+	kernel.mu.Lock()
+	defer kernel.mu.Unlock()
+	if kernel.types != nil {
+		return kernel.types, nil
+	}
+	k, err := readKernelTypes()
+	if err != nil {
+		return nil, fmt.Errorf("read the kernel's types: %w", err)
+	}
+	kernel.types = k
+	return k, nil
+}
+
+func readKernelTypes() (*kernelBTF, error) {
 	const file = "/sys/kernel/btf/vmlinux"
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the kernel's types: %w", err)
+		return nil, err
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("read the kernel's types: %w", err)
+		return nil, err
 	}
 	raw, err := unix.Mmap(int(f.Fd()), 0, int(st.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
 	if err != nil { // before Linux 6.16
 		if raw, err = os.ReadFile(file); err != nil {
-			return nil, fmt.Errorf("read the kernel's types: %w", err)
+			return nil, err
 		}
 	}
 	k, err := parseBTF(raw)
@@ -78,7 +99,7 @@ var kernelTypes = sync.OnceValues(func() (*kernelBTF, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return k, nil
-})
+}
 
 var errTypes = errors.New("malformed BTF")
 

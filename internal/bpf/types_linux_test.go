@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
 )
 
 // kernels returns the running kernel's types as read here, and as the library decodes them.
@@ -23,6 +24,37 @@ func kernels(t testing.TB) (*kernelBTF, *btf.Spec) {
 		t.Fatal(err)
 	}
 	return ours, theirs
+}
+
+// TestTypesAreReadAgainAfterAnErrorOfTheMoment: a process that is out of descriptors has a kernel that can.
+func TestTypesAreReadAgainAfterAnErrorOfTheMoment(t *testing.T) {
+	kernels(t)
+	kernel.mu.Lock()
+	kernel.types = nil
+	kernel.mu.Unlock()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := limit
+	none.Cur = 0
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	_, err := kernelTypes()
+	said := explain("load", err)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(err, unix.EMFILE) {
+		t.Errorf("without descriptors: %v", err)
+	}
+	if privileged() && errors.Is(said, errors.ErrUnsupported) {
+		t.Errorf("said to be the kernel's fault: %v", said)
+	}
+	if _, err := kernelTypes(); err != nil {
+		t.Errorf("with descriptors again: %v", err)
+	}
 }
 
 // TestNamesAreFoundWhereTheLibraryFindsThem covers every kind that something asks for, and a name that no

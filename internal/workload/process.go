@@ -220,3 +220,52 @@ func prepareRename(args []string) (body, error) {
 		return nil
 	}, nil
 }
+
+// failed-exec N: tries to execute a file that is no program, then maps N bytes with MAP_POPULATE, twice. The
+// kernel finds out only when it has written the arguments to a new stack.
+//
+// Counts: 2P minor faults that no exception raised, and those of the two execve. The second time all code
+// has run before, so that nothing faults between the two calls.
+func prepareFailedExec(args []string) (body, error) {
+	size, err := parsePages(args[0])
+	return func(*run) error {
+		if err := unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0); err != nil && err != unix.EINVAL {
+			return os.NewSyscallError("prctl", err)
+		}
+		file, err := noProgram()
+		if err != nil {
+			return err
+		}
+		defer os.Remove(file)
+		path, err := unix.BytePtrFromString(file)
+		if err != nil {
+			return err
+		}
+		argv, envv := [2]*byte{path}, [1]*byte{}
+		for range 2 {
+			_, _, errno := unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
+				uintptr(unsafe.Pointer(&argv)), uintptr(unsafe.Pointer(&envv)))
+			if errno != unix.ENOEXEC {
+				return os.NewSyscallError("execve", errno)
+			}
+			if _, err := mapPages(-1, size, unix.MAP_PRIVATE|unix.MAP_POPULATE); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, err
+}
+
+// noProgram makes a file that may be executed and cannot.
+func noProgram() (string, error) {
+	f, err := os.CreateTemp("", "ring3-no-program-")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.WriteString("no program\n")
+	if err = errors.Join(err, f.Chmod(0o700), f.Close()); err != nil {
+		os.Remove(f.Name())
+		return "", err
+	}
+	return f.Name(), nil
+}

@@ -37,6 +37,7 @@ func table() []workload {
 		{"huge", "N [show]", "a minor fault a huge page, or P", prepareHuge},
 		{"populate", "N", "P minor faults without an exception", preparePopulate},
 		{"pvw", "N", "P minor faults without an exception", preparePvw},
+		{"failed-exec", "N", "2P minor faults without an exception, after an execve that failed", prepareFailedExec},
 		{"failed", "N", "N exceptions, no fault counted", prepareFailed},
 
 		{"futex-pingpong", "THREADS ROUNDS", "a voluntary switch a thread and round", prepareFutexPingPong},

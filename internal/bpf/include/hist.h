@@ -16,35 +16,37 @@ struct hist {
 	u64 count, sum, max;
 };
 
+/*
+ * BPF can neither count leading zeros nor set a register from a comparison. Each step asks whether v has
+ * a bit above its lower half, by a carry: a branch would double the paths that the verifier has to walk.
+ */
 static __always_inline u32 log2_floor(u64 v)
 {
-	u32 n = 0;
+	u64 n, shift;
 
-	/* BPF has no count-leading-zeros: halve the search range six times, without branches. */
-	u32 shift = (v > 0xffffffffULL) << 5;
+	n = (((v >> 32) + 0xffffffff) >> 32) << 5;
+	v >>= n;
+	shift = (((v >> 16) + 0xffff) >> 16) << 4;
 	v >>= shift;
 	n |= shift;
-	shift = (v > 0xffff) << 4;
+	shift = (((v >> 8) + 0xff) >> 8) << 3;
 	v >>= shift;
 	n |= shift;
-	shift = (v > 0xff) << 3;
+	shift = (((v >> 4) + 0xf) >> 4) << 2;
 	v >>= shift;
 	n |= shift;
-	shift = (v > 0xf) << 2;
-	v >>= shift;
-	n |= shift;
-	shift = (v > 0x3) << 1;
+	shift = (((v >> 2) + 0x3) >> 2) << 1;
 	v >>= shift;
 	n |= shift;
 	return n | (v >> 1);
 }
 
-static __always_inline u32 hist_index(u64 v)
+/* Below 16 the index is the value. */
+static __always_inline u64 hist_index(u64 v)
 {
-	if (v < 8)
-		return v;
-	u32 e = log2_floor(v);
-	return (e - 2) * 8 + ((v >> (e - 3)) & 7);
+	u32 shift = log2_floor(v | 8) - 3;
+
+	return shift * 8 + (v >> shift);
 }
 
 /* h is this CPU's own copy, so plain additions are exact. */

@@ -179,7 +179,8 @@ struct bpf_perf_event_data {
 	u64 addr;
 };
 
-#define PF_IO_WORKER 0x00000010 /* include/linux/sched.h */
+#define PF_EXITING 0x00000004 /* include/linux/sched.h */
+#define PF_IO_WORKER 0x00000010
 #define PF_MEMALLOC 0x00000800 /* set while the task reclaims memory itself */
 #define PF_KTHREAD 0x00200000
 #define MM_SWAPENTS 2 /* include/linux/mm_types_task.h */
@@ -212,5 +213,26 @@ static long (*bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 
 /* Reads *src into dst through the fault-safe helper, at the running kernel's offset. */
 #define read_kernel(dst, src) bpf_probe_read_kernel(&(dst), sizeof(dst), __builtin_preserve_access_index(src))
+
+/* The number of the system call that a task is in, or below 0 in none; an exception's entry makes it so. */
+static __always_inline s32 syscall_of(struct task_struct *task)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+#if defined(__TARGET_ARCH_x86)
+	return regs->orig_ax;
+#else
+	return regs->syscallno;
+#endif
+}
+
+/* Whether that number is one of the 32-bit table. */
+static __always_inline bool in_compat_syscall(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return task->thread_info.status & TS_COMPAT;
+#else
+	return task->thread_info.flags & TIF_32BIT;
+#endif
+}
 
 #endif

@@ -51,17 +51,26 @@ static __always_inline u64 maple_descend(u64 node, u64 addr)
 {
 	u64 pivots[MAPLE_LEAF_PIVOTS];
 	u64 base = MAPLE_ADDRESS(node), slot = 0;
-	bool arange = MAPLE_TYPE(node) == MAPLE_ARANGE_64;
-	u32 count = arange ? MAPLE_ARANGE_PIVOTS : MAPLE_LEAF_PIVOTS;
-	u32 i;
+	u64 arange = node >> 3 & node >> 4 & 1; /* of the types, MAPLE_ARANGE_64 alone has both bits */
+	u64 below = 1, i = 0;
 
+	asm volatile("" : "+r"(arange)); /* a number to the compiler, which would branch on a condition */
 	/* Reading 15 pivots from a node of 9 reads its slots as well: still the same 256-byte node. */
 	if (bpf_probe_read_kernel(pivots, sizeof(pivots), (void *)(base + MAPLE_PIVOTS_OFFSET)))
 		return 0;
-	for (i = 0; i < MAPLE_LEAF_PIVOTS; i++)
-		if (i >= count || pivots[i] >= addr)
-			break;
-	base += (arange ? MAPLE_ARANGE_SLOTS_OFFSET : MAPLE_LEAF_SLOTS_OFFSET) + i * 8;
+	/*
+	 * The first pivot that is not below addr. The borrow of a subtraction tells, since both are below 2^63
+	 * but for the pivot at the end of all, which the mask keeps highest: a branch for each pivot would be a
+	 * path for each, and the verifier walks them all at every depth.
+	 */
+#pragma unroll
+	for (int k = 0; k < MAPLE_LEAF_PIVOTS; k++) {
+		if (k == MAPLE_ARANGE_PIVOTS)
+			below &= ~arange;
+		below &= ((pivots[k] & ~(1ULL << 63)) - addr) >> 63;
+		i += below;
+	}
+	base += MAPLE_LEAF_SLOTS_OFFSET - arange * (MAPLE_LEAF_SLOTS_OFFSET - MAPLE_ARANGE_SLOTS_OFFSET) + i * 8;
 	bpf_probe_read_kernel(&slot, sizeof(slot), (void *)base);
 	return slot;
 }
