@@ -60,7 +60,7 @@ func PerfEventSetOutput(fd, output int) error {
 
 // PerfEventSetFilter counts only what an expression lets through: "common_pid != 0" for a tracepoint, ranges of addresses for
 // hardware traces. EINVAL, no expression that the event understands, a zero byte in it, or an event without
-// filters; ENOMEM. Since 2.6.33.
+// filters; EEXIST, it has one; ENOMEM. Since 2.6.33.
 func PerfEventSetFilter(fd int, filter string) error {
 	const name = "ioctl PERF_EVENT_IOC_SET_FILTER"
 	text, err := unix.BytePtrFromString(filter)
@@ -95,7 +95,7 @@ func PerfEventPauseOutput(fd int, pause bool) error {
 }
 
 // PerfEventQueryBPF fills ids in with the numbers of the programs that run at a tracepoint, and returns how many there
-// are, which with the error ENOSPC is more than ids has room for. Other errors: EINVAL, no tracepoint; EPERM, without
+// are, which with the error ENOSPC is more than ids has room for; no ids only ask for the number. Other errors: EINVAL, no tracepoint; EPERM, without
 // CAP_PERFMON; E2BIG, room for more than 64 programs. Since 4.16.
 func PerfEventQueryBPF(fd int, ids []uint32) (n int, err error) {
 	// struct perf_event_query_bpf: the room, the number, and then the room itself.
