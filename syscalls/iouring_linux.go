@@ -15,7 +15,8 @@ import (
 // kernel.io_uring_group, 2 to everybody. No other privilege is needed.
 
 // IoUringSetup makes a ring whose submission queue has at least entries places, 1 to 32768, and fills in params.
-// It returns the ring's descriptor, which is close-on-exec; with IORING_SETUP_REGISTERED_FD_ONLY a registered slot.
+// It returns the ring's descriptor, which is close-on-exec, with IORING_SETUP_REGISTERED_FD_ONLY a registered slot, and -1
+// beside an error.
 //
 // Errors: EINVAL, a flag that the kernel does not have or that does not go with the others, too many entries, or a
 // reserved field that is not zero; ENOMEM, also where RLIMIT_MEMLOCK is too low before 5.12; EMFILE; EPERM, see
@@ -71,7 +72,7 @@ func IoUringEnterRegWait(fd int, toSubmit, minComplete uint32, flags IoUringEnte
 
 func enterError(n int, errno unix.Errno) (int, error) {
 	if errno != 0 {
-		return -1, os.NewSyscallError("io_uring_enter", errno)
+		return 0, os.NewSyscallError("io_uring_enter", errno)
 	}
 	return n, nil
 }
@@ -105,7 +106,7 @@ func RawIoUringEnter(fd int, toSubmit, minComplete uint32, flags IoUringEnterFla
 func IoUringRegister(fd int, op IoUringRegisterOp, arg unsafe.Pointer, n uint32) (r int, err error) {
 	r1, _, errno := Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(fd), uintptr(op), uintptr(arg), uintptr(n), 0, 0)
 	if errno != 0 {
-		return -1, os.NewSyscallError("io_uring_register", errno)
+		return 0, os.NewSyscallError("io_uring_register", errno)
 	}
 	return int(r1), nil
 }

@@ -159,7 +159,7 @@ func SetMempolicyHomeNode(addr, length uintptr, node int) error {
 }
 
 // MovePages moves the pages at the addresses to the nodes, of which there is one for each, and writes to status where
-// each is then, or an error number, negated: -ENOENT, no page is there; -EFAULT, no memory; -EBUSY, -EACCES, it cannot be
+// each is then, or an error number, negated: -ENOENT or -EFAULT, no page is there; -EBUSY, -EACCES, it cannot be
 // moved now, or is shared. With nil nodes it moves nothing and only says where they are. pid is a process, 0 the caller's. It
 // returns how many pages were left where they are for one reason or another, 0 as a rule.
 //

@@ -154,7 +154,7 @@ func TestMovePagesSaysWherePagesAre(t *testing.T) {
 		if left, err := MovePages(0, pages, nodes, status, unix.MPOL_MF_MOVE); err != nil || left != 0 {
 			t.Errorf("to %v: %d left, %v", nodes, left, err)
 		}
-		if int(status[0]) != node || unix.Errno(-status[1]) != unix.ENOENT {
+		if missing := unix.Errno(-status[1]); int(status[0]) != node || missing != unix.ENOENT && missing != unix.EFAULT {
 			t.Errorf("to %v: %v; want %d and no page", nodes, status, node)
 		}
 	}

@@ -29,7 +29,7 @@ func (f PkeyRights) String() string { return flagNames(uint64(f), pkeyRightsName
 // PkeyAlloc takes a memory protection key that the process does not use yet, 1 to 15 on amd64 and 1 to 7 on arm64, and
 // sets what it forbids to the calling thread; threads that it starts later inherit that. To other threads the key forbids
 // everything until they set their own rights, which are in a register of the processor (PKRU, POR_EL0): the
-// goroutine should hold its thread (runtime.LockOSThread).
+// goroutine should hold its thread (runtime.LockOSThread). Beside an error the key is -1, which no key is.
 //
 // Errors: ENOSPC, all keys are taken; EINVAL, a right that there is not; ENOSYS, a kernel without. A processor without keys
 // is told by EINVAL on amd64 and ENOSPC on arm64: /proc/cpuinfo has ospke or poe where it has keys and the kernel

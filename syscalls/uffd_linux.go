@@ -74,7 +74,8 @@ const (
 	uffdioPoisonReq     = 0xc020aa08
 )
 
-// Userfaultfd makes a userfaultfd for the memory of this process. [UffdAPI] must follow.
+// Userfaultfd makes a userfaultfd for the memory of this process, and returns its descriptor, -1 beside an error.
+// [UffdAPI] must follow.
 //
 // Errors: EPERM, without UFFD_USER_MODE_ONLY it takes CAP_SYS_PTRACE or the sysctl vm.unprivileged_userfaultfd (or
 // [UserfaultfdDevice]); EINVAL, a flag that the kernel does not have; EMFILE, ENFILE, ENOMEM; ENOSYS, the kernel
@@ -88,7 +89,7 @@ func Userfaultfd(flags UffdFlags) (fd int, err error) {
 }
 
 // UserfaultfdDevice makes a userfaultfd of an open /dev/userfaultfd, USERFAULTFD_IOC_NEW: who may open the device
-// needs no other privilege. Errors: ENOTTY, another file; EINVAL, EMFILE, ENFILE, ENOMEM. Since 6.1.
+// needs no other privilege. It returns -1 beside an error. Errors: ENOTTY, another file; EINVAL, EMFILE, ENFILE, ENOMEM. Since 6.1.
 func UserfaultfdDevice(device int, flags UffdFlags) (fd int, err error) {
 	r, _, errno := RawSyscall6(unix.SYS_IOCTL, uintptr(device), userfaultfdIOCNew, uintptr(flags), 0, 0, 0)
 	if errno != 0 {
