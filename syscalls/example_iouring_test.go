@@ -12,8 +12,8 @@ import (
 	"github.com/ring3-go/ring3/syscalls"
 )
 
-// A ring by hand: make it, map its queues, put an operation into one, enter the kernel, and take the completion from the
-// other.
+// A ring by hand: make it, map its queues, put an operation into one, enter the kernel, and take the completion
+// from the other.
 func ExampleIoUringSetup() {
 	params := &syscalls.IoUringParams{}
 	fd, err := syscalls.IoUringSetup(4, params)

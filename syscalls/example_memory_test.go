@@ -13,7 +13,8 @@ import (
 	"github.com/ring3-go/ring3/syscalls"
 )
 
-// A policy for a mapping: its pages come from one of the nodes that this thread may use. On a machine of one node it prints
+// A policy for a mapping: its pages come from one of the nodes that this thread may use. On a machine of one
+// node it prints
 //
 //	MPOL_BIND on 0
 func ExampleMbind() {
@@ -57,8 +58,8 @@ func ExampleNodeMask_String() {
 	// node 1024: invalid argument
 }
 
-// A page that this thread cannot write while the key forbids it, and that mprotect(2) knows nothing of. On an emulated
-// processor with keys and Linux 6.12 it prints
+// A page that this thread cannot write while the key forbids it, and that mprotect(2) knows nothing of. On an
+// emulated processor with keys and Linux 6.12 it prints
 //
 //	key 1 forbids PKEY_DISABLE_WRITE: bad address
 //

@@ -13,8 +13,8 @@ import (
 	"github.com/ring3-go/ring3/syscalls"
 )
 
-// Pages of a range come from the program instead of the kernel. Here they are there before anybody asks for them; a
-// handler would wait in UffdRead for the message of a thread that does.
+// Pages of a range come from the program instead of the kernel. Here they are there before anybody asks for
+// them; a handler would wait in UffdRead for the message of a thread that does.
 func ExampleUffdCopy() {
 	fd, err := syscalls.Userfaultfd(unix.O_CLOEXEC | unix.O_NONBLOCK | syscalls.UFFD_USER_MODE_ONLY)
 	if err != nil {

@@ -3,12 +3,12 @@ package syscalls
 import "structs"
 
 // An IoUringSQE is an entry of the submission queue, struct io_uring_sqe, of 64 bytes. Most fields have another
-// meaning with each operation, which the comments of [IoUringOp] give; the names are those that most of
-// them use. Rings with IORING_SETUP_SQE128 have 64 bytes more after each, for the commands of URING_CMD.
+// meaning with each operation, which the comments of [IoUringOp] give; the names are those that most of them
+// use. Rings with IORING_SETUP_SQE128 have 64 bytes more after each, for the commands of URING_CMD.
 //
-// Memory that Addr, Off and Addr3 point to is the kernel's until the operation is submitted (paths, iovecs, message
-// headers, timeouts: IORING_FEAT_SUBMIT_STABLE) or complete (everything that is read or written by it). The
-// fields are numbers to the garbage collector: whoever fills them in keeps the memory reachable.
+// Memory that Addr, Off and Addr3 point to is the kernel's until the operation is submitted (paths, iovecs,
+// message headers, timeouts: IORING_FEAT_SUBMIT_STABLE) or complete (everything that is read or written by it).
+// The fields are numbers to the garbage collector: whoever fills them in keeps the memory reachable.
 type IoUringSQE struct {
 	_           structs.HostLayout
 	Opcode      IoUringOp       // which operation
@@ -27,8 +27,9 @@ type IoUringSQE struct {
 	Pad2        uint64          // zero; also attr_type_mask, or the command's data
 }
 
-// An IoUringCQE is an entry of the completion queue, struct io_uring_cqe, of 16 bytes. Rings with IORING_SETUP_CQE32
-// have 16 bytes more after each, rings with IORING_SETUP_CQE_MIXED after those with IORING_CQE_F_32.
+// An IoUringCQE is an entry of the completion queue, struct io_uring_cqe, of 16 bytes. Rings with
+// IORING_SETUP_CQE32 have 16 bytes more after each, rings with IORING_SETUP_CQE_MIXED after those with
+// IORING_CQE_F_32.
 type IoUringCQE struct {
 	_        structs.HostLayout
 	UserData uint64          // of the entry that was submitted

@@ -6,8 +6,9 @@ import (
 	"unsafe"
 )
 
-// checkLayoutSince checks a mirror against the kernel's BTF where its type has the member that came last, and otherwise against
-// the offsets that linux/io_uring.h gives since then: members that took the place of reserved ones.
+// checkLayoutSince checks a mirror against the kernel's BTF where its type has the member that came last, and
+// otherwise against the offsets that linux/io_uring.h gives since then: members that took the place of reserved
+// ones.
 func checkLayoutSince(t *testing.T, goType any, kernelType, member string, fields map[string]string, size uintptr, offsets map[string]uintptr) {
 	t.Helper()
 	checkOffsets(t, goType, size, offsets)
@@ -117,8 +118,8 @@ func TestIoUringLayoutsThatGrewInPlace(t *testing.T) {
 	}
 }
 
-// TestIoUringLayoutsOfTheHeader has what no kernel's BTF shows in this form, and what is newer than every kernel of
-// the matrix: linux/io_uring.h of 7.1, linux/io_uring/query.h and linux/io_uring/bpf_filter.h.
+// TestIoUringLayoutsOfTheHeader has what no kernel's BTF shows in this form, and what is newer than every
+// kernel of the matrix: linux/io_uring.h of 7.1, linux/io_uring/query.h and linux/io_uring/bpf_filter.h.
 func TestIoUringLayoutsOfTheHeader(t *testing.T) {
 	type offsets = map[string]uintptr
 	checkOffsets(t, IoUringTaskRestriction{}, 16, offsets{"Flags": 0, "Count": 2, "Reserved": 4})

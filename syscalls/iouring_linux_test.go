@@ -250,8 +250,8 @@ func TestIoUringRefuses(t *testing.T) {
 	}
 }
 
-// TestIoUringProbeKnowsTheOperations holds the numbers of operations against the kernel's own enumeration, and what it
-// has of them against the release that each came with.
+// TestIoUringProbeKnowsTheOperations holds the numbers of operations against the kernel's own enumeration, and
+// what it has of them against the release that each came with.
 func TestIoUringProbeKnowsTheOperations(t *testing.T) {
 	r := openTestRing(t, 0, features.Ring)
 	probe := new(IoUringProbe)

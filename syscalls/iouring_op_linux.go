@@ -28,11 +28,13 @@ const (
 	IORING_OP_SENDMSG IoUringOp = 9
 	// recvmsg(2), as SENDMSG. Since 5.3.
 	IORING_OP_RECVMSG IoUringOp = 10
-	// Completes after the Timespec at Addr, with -ETIME, or when Off others have completed, with 0; Len is 1, OpFlags has [IoUringTimeoutFlags]. Since 5.4.
+	// Completes after the Timespec at Addr, with -ETIME, or when Off others have completed, with 0; Len is 1,
+	// OpFlags has [IoUringTimeoutFlags]. Since 5.4.
 	IORING_OP_TIMEOUT IoUringOp = 11
 	// Cancels the timeout whose UserData is Addr, or sets it to the Timespec at Off. Since 5.5.
 	IORING_OP_TIMEOUT_REMOVE IoUringOp = 12
-	// accept4(2): Addr and Off are the address and its length, OpFlags the SOCK_ flags, IoPrio [IoUringAcceptFlags]. Since 5.5.
+	// accept4(2): Addr and Off are the address and its length, OpFlags the SOCK_ flags, IoPrio
+	// [IoUringAcceptFlags]. Since 5.5.
 	IORING_OP_ACCEPT IoUringOp = 13
 	// Cancels the operation whose UserData is Addr, or others; OpFlags has [IoUringCancelFlags]. Since 5.5.
 	IORING_OP_ASYNC_CANCEL IoUringOp = 14
@@ -42,11 +44,13 @@ const (
 	IORING_OP_CONNECT IoUringOp = 16
 	// fallocate(2): Len is the mode, Off the offset, Addr the length. Since 5.6.
 	IORING_OP_FALLOCATE IoUringOp = 17
-	// openat(2): FD is the directory, Addr the path, OpFlags the flags, Len the mode; FileIndex asks for a registered slot. Since 5.6.
+	// openat(2): FD is the directory, Addr the path, OpFlags the flags, Len the mode; FileIndex asks for a
+	// registered slot. Since 5.6.
 	IORING_OP_OPENAT IoUringOp = 18
 	// close(2) of FD, or of the registered slot FileIndex-1. Since 5.6.
 	IORING_OP_CLOSE IoUringOp = 19
-	// IORING_REGISTER_FILES_UPDATE as an operation: Addr is the array, Len its length, Off the first slot. Since 5.6.
+	// IORING_REGISTER_FILES_UPDATE as an operation: Addr is the array, Len its length, Off the first slot.
+	// Since 5.6.
 	IORING_OP_FILES_UPDATE IoUringOp = 20
 	// statx(2): Addr is the path, Len the mask, OpFlags the flags, Off the struct statx. Since 5.6.
 	IORING_OP_STATX IoUringOp = 21
@@ -56,7 +60,8 @@ const (
 	IORING_OP_WRITE IoUringOp = 23
 	// posix_fadvise(2): OpFlags is the advice; Addr the length where it is not 0 (6.11), else Len. Since 5.6.
 	IORING_OP_FADVISE IoUringOp = 24
-	// madvise(2): OpFlags is the advice; Addr the start, Off the length where it is not 0 (6.11), else Len. Since 5.6.
+	// madvise(2): OpFlags is the advice; Addr the start, Off the length where it is not 0 (6.11), else Len.
+	// Since 5.6.
 	IORING_OP_MADVISE IoUringOp = 25
 	// send(2), or sendto(2) with an address at Off; IoPrio has [IoUringSendRecvFlags]. Since 5.6.
 	IORING_OP_SEND IoUringOp = 26
@@ -98,7 +103,8 @@ const (
 	IORING_OP_GETXATTR IoUringOp = 44
 	// socket(2): FD is the domain, Off the type, Len the protocol. Since 5.19.
 	IORING_OP_SOCKET IoUringOp = 45
-	// A command of the file's own: the low half of Off is the command, OpFlags has [IoUringCommandFlags]. Since 5.19.
+	// A command of the file's own: the low half of Off is the command, OpFlags has [IoUringCommandFlags].
+	// Since 5.19.
 	IORING_OP_URING_CMD IoUringOp = 46
 	// send(2) without a copy: a second completion, with IORING_CQE_F_NOTIF, gives the buffer back. Since 6.0.
 	IORING_OP_SEND_ZC IoUringOp = 47
@@ -122,7 +128,8 @@ const (
 	IORING_OP_BIND IoUringOp = 56
 	// listen(2): Len is the backlog. Since 6.11.
 	IORING_OP_LISTEN IoUringOp = 57
-	// Receives without a copy, into memory of the network card; FileIndex says which registered queue. Since 6.15.
+	// Receives without a copy, into memory of the network card; FileIndex says which registered queue. Since
+	// 6.15.
 	IORING_OP_RECV_ZC IoUringOp = 58
 	// epoll_wait(2) that occupies no thread: Addr and Len are the events. Since 6.15.
 	IORING_OP_EPOLL_WAIT IoUringOp = 59

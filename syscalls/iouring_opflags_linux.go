@@ -16,7 +16,8 @@ var ioUringFsyncFlagsNames = []flagName{
 // String writes the flags by the names that linux/io_uring.h gives them.
 func (f IoUringFsyncFlags) String() string { return flagNames(uint64(f), ioUringFsyncFlagsNames) }
 
-// IoUringTimeoutFlags are the OpFlags of TIMEOUT, TIMEOUT_REMOVE and LINK_TIMEOUT. Without a clock it is CLOCK_MONOTONIC.
+// IoUringTimeoutFlags are the OpFlags of TIMEOUT, TIMEOUT_REMOVE and LINK_TIMEOUT. Without a clock it is
+// CLOCK_MONOTONIC.
 type IoUringTimeoutFlags uint32
 
 const (

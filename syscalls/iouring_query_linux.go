@@ -63,8 +63,8 @@ type IoUringQuerySCQ struct {
 	HdrAlign uint64 // their alignment, in bytes
 }
 
-// IoUringZcrxIfqReg is struct io_uring_zcrx_ifq_reg: a queue of a network card whose packets go straight to memory of
-// the program. Since 6.15. Needs CAP_NET_ADMIN, and a card that splits headers from data.
+// IoUringZcrxIfqReg is struct io_uring_zcrx_ifq_reg: a queue of a network card whose packets go straight to
+// memory of the program. Since 6.15. Needs CAP_NET_ADMIN, and a card that splits headers from data.
 type IoUringZcrxIfqReg struct {
 	_         structs.HostLayout
 	IfIdx     uint32 // number of the interface
@@ -79,7 +79,8 @@ type IoUringZcrxIfqReg struct {
 	Reserved  [3]uint64
 }
 
-// IoUringZcrxOffsets is struct io_uring_zcrx_offsets: where in the region of the refill ring what lies, in bytes. Since 6.15.
+// IoUringZcrxOffsets is struct io_uring_zcrx_offsets: where in the region of the refill ring what lies, in
+// bytes. Since 6.15.
 type IoUringZcrxOffsets struct {
 	_         structs.HostLayout
 	Head      uint32
@@ -191,7 +192,8 @@ type IoUringZcrxCtrl struct {
 	Data     [11]uint32
 }
 
-// IoUringBPF is struct io_uring_bpf: a classic BPF program that says which entries of one operation may run. Since 7.0.
+// IoUringBPF is struct io_uring_bpf: a classic BPF program that says which entries of one operation may run.
+// Since 7.0.
 type IoUringBPF struct {
 	_        structs.HostLayout
 	CmdType  uint16 // IO_URING_BPF_CMD_FILTER

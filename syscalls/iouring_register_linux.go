@@ -2,8 +2,8 @@ package syscalls
 
 import "structs"
 
-// An IoUringRegisterOp is what [IoUringRegister] does. The comments say what its argument points to, and the n that
-// goes with it; io_uring_register(2).
+// An IoUringRegisterOp is what [IoUringRegister] does. The comments say what its argument points to, and the n
+// that goes with it; io_uring_register(2).
 type IoUringRegisterOp uint32
 
 const (
@@ -179,7 +179,8 @@ var ioUringProbeFlagsNames = []flagName{
 // String writes the flags by the names that linux/io_uring.h gives them.
 func (f IoUringProbeFlags) String() string { return flagNames(uint64(f), ioUringProbeFlagsNames) }
 
-// IoUringRestriction is struct io_uring_restriction: one thing that is allowed once the ring is enabled. Since 5.10.
+// IoUringRestriction is struct io_uring_restriction: one thing that is allowed once the ring is enabled. Since
+// 5.10.
 type IoUringRestriction struct {
 	_         structs.HostLayout
 	Opcode    IoUringRestrictionOp
@@ -188,8 +189,8 @@ type IoUringRestriction struct {
 	Reserved2 [3]uint32
 }
 
-// IoUringTaskRestriction is the head of struct io_uring_task_restriction: restrictions of all rings that the thread
-// makes, with fd -1 of IORING_REGISTER_RESTRICTIONS. Count of [IoUringRestriction] follow. Since 7.0.
+// IoUringTaskRestriction is the head of struct io_uring_task_restriction: restrictions of all rings that the
+// thread makes, with fd -1 of IORING_REGISTER_RESTRICTIONS. Count of [IoUringRestriction] follow. Since 7.0.
 type IoUringTaskRestriction struct {
 	_        structs.HostLayout
 	Flags    uint16 // zero

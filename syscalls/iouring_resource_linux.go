@@ -67,15 +67,16 @@ type IoUringNAPI struct {
 	Reserved       uint32
 }
 
-// IoUringClockRegister is struct io_uring_clock_register: the clock of waits, CLOCK_MONOTONIC (which it is without) or
-// CLOCK_BOOTTIME. Since 6.12.
+// IoUringClockRegister is struct io_uring_clock_register: the clock of waits, CLOCK_MONOTONIC (which it is
+// without) or CLOCK_BOOTTIME. Since 6.12.
 type IoUringClockRegister struct {
 	_        structs.HostLayout
 	ClockID  uint32
 	Reserved [3]uint32
 }
 
-// IoUringCloneBuffers is struct io_uring_clone_buffers: registered buffers of another ring become this one's. Since 6.12.
+// IoUringCloneBuffers is struct io_uring_clone_buffers: registered buffers of another ring become this one's.
+// Since 6.12.
 type IoUringCloneBuffers struct {
 	_        structs.HostLayout
 	SrcFD    uint32 // the other ring, or its slot

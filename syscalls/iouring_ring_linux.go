@@ -225,7 +225,8 @@ var ioUringEnterFlagsNames = []flagName{
 // String writes the flags by the names that linux/io_uring.h gives them.
 func (f IoUringEnterFlags) String() string { return flagNames(uint64(f), ioUringEnterFlagsNames) }
 
-// IoUringSQRingFlags are what the kernel tells in the submission queue, at [IoUringSQOffsets].Flags; read atomically.
+// IoUringSQRingFlags are what the kernel tells in the submission queue, at [IoUringSQOffsets].Flags; read
+// atomically.
 type IoUringSQRingFlags uint32
 
 const (

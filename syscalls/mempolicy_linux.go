@@ -10,9 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Memory policies say from which nodes (banks of memory, and the processors close to them) pages come: mbind(2),
-// set_mempolicy(2), get_mempolicy(2), numa(7). The modes and flags are those of package unix, MPOL_BIND and others. A kernel
-// built without CONFIG_NUMA answers ENOSYS to all of it; one node is enough otherwise.
+// Memory policies say from which nodes (banks of memory, and the processors close to them) pages come:
+// mbind(2), set_mempolicy(2), get_mempolicy(2), numa(7). The modes and flags are those of package unix,
+// MPOL_BIND and others. A kernel built without CONFIG_NUMA answers ENOSYS to all of it; one node is enough
+// otherwise.
 
 // nodesMax is the most nodes that a kernel can be built for, 2^CONFIG_NODES_SHIFT.
 const nodesMax = 1024
@@ -64,8 +65,8 @@ func (m *NodeMask) String() string {
 	return strings.Join(s, ",")
 }
 
-// forKernel returns the address of the set, nil for no set, and the number that the kernel takes for the number of
-// its bits: one more than there are, by an old mistake that get_mempolicy(2) and others keep.
+// forKernel returns the address of the set, nil for no set, and the number that the kernel takes for the number
+// of its bits: one more than there are, by an old mistake that get_mempolicy(2) and others keep.
 func (m *NodeMask) forKernel() (address unsafe.Pointer, size uintptr) {
 	if m == nil {
 		return nil, 0
@@ -114,20 +115,21 @@ func (f MemPolicyQuery) String() string {
 	})
 }
 
-// Mbind sets the policy of a range of memory, for pages that come from now on, and with MPOL_MF_MOVE moves those that
-// are there. addr is a page's, length in bytes; nodes may be nil where the policy has none.
+// Mbind sets the policy of a range of memory, for pages that come from now on, and with MPOL_MF_MOVE moves
+// those that are there. addr is a page's, length in bytes; nodes may be nil where the policy has none.
 //
-// Errors: EINVAL, a mode or flag that there is not, or nodes that there are not or may not be used; EFAULT, a part is not
-// mapped; EIO, MPOL_MF_STRICT and a page is elsewhere; EPERM, MPOL_MF_MOVE_ALL takes CAP_SYS_NICE; ENOMEM. Since
-// 2.6.7; mbind(2).
+// Errors: EINVAL, a mode or flag that there is not, or nodes that there are not or may not be used; EFAULT, a
+// part is not mapped; EIO, MPOL_MF_STRICT and a page is elsewhere; EPERM, MPOL_MF_MOVE_ALL takes CAP_SYS_NICE;
+// ENOMEM. Since 2.6.7; mbind(2).
 func Mbind(addr, length uintptr, policy MemPolicy, nodes *NodeMask, flags MemMoveFlags) error {
 	mask, size := nodes.forKernel()
 	_, _, errno := Syscall6(unix.SYS_MBIND, addr, length, uintptr(policy), uintptr(mask), size, uintptr(flags))
 	return callError("mbind", errno)
 }
 
-// SetMempolicy sets the policy of the calling thread, which those that it starts later inherit: the goroutine should
-// hold its thread (runtime.LockOSThread). Errors: EINVAL as of [Mbind]; ENOMEM. Since 2.6.7; set_mempolicy(2).
+// SetMempolicy sets the policy of the calling thread, which those that it starts later inherit: the goroutine
+// should hold its thread (runtime.LockOSThread). Errors: EINVAL as of [Mbind]; ENOMEM. Since 2.6.7;
+// set_mempolicy(2).
 func SetMempolicy(policy MemPolicy, nodes *NodeMask) error {
 	mask, size := nodes.forKernel()
 	_, _, errno := RawSyscall6(unix.SYS_SET_MEMPOLICY, uintptr(policy), uintptr(mask), size, 0, 0, 0)
@@ -136,14 +138,15 @@ func SetMempolicy(policy MemPolicy, nodes *NodeMask) error {
 
 // GetMempolicy returns the policy of the calling thread, or of the memory at addr with MPOL_F_ADDR; with
 // MPOL_F_ADDR|MPOL_F_NODE it returns the node instead that the page at addr is on, which it brings into memory;
-// with MPOL_F_MEMS_ALLOWED it only fills in nodes, with those that the thread may use. nodes is otherwise the policy's,
-// and may be nil. addr is 0 without MPOL_F_ADDR.
+// with MPOL_F_MEMS_ALLOWED it only fills in nodes, with those that the thread may use. nodes is otherwise the
+// policy's, and may be nil. addr is 0 without MPOL_F_ADDR.
 //
 // Errors: EFAULT, no memory at addr; EINVAL, flags that do not go together. Since 2.6.7; get_mempolicy(2).
 func GetMempolicy(nodes *NodeMask, addr uintptr, query MemPolicyQuery) (policy MemPolicy, err error) {
 	mask, size := nodes.forKernel()
 	var mode int32
-	_, _, errno := Syscall6(unix.SYS_GET_MEMPOLICY, uintptr(unsafe.Pointer(&mode)), uintptr(mask), size, addr, uintptr(query), 0)
+	_, _, errno := Syscall6(unix.SYS_GET_MEMPOLICY, uintptr(unsafe.Pointer(&mode)), uintptr(mask), size, addr,
+		uintptr(query), 0)
 	if errno != 0 {
 		return 0, os.NewSyscallError("get_mempolicy", errno)
 	}
@@ -151,36 +154,40 @@ func GetMempolicy(nodes *NodeMask, addr uintptr, query MemPolicyQuery) (policy M
 }
 
 // SetMempolicyHomeNode says from which node pages of a range come first, where its policy is MPOL_BIND or
-// MPOL_PREFERRED_MANY. Errors: EINVAL, no such node, or part of a page; EOPNOTSUPP, memory of another policy; ENOENT, none of the
-// range has a policy. Since 5.17; set_mempolicy_home_node(2).
+// MPOL_PREFERRED_MANY. Errors: EINVAL, no such node, or part of a page; EOPNOTSUPP, memory of another policy;
+// ENOENT, none of the range has a policy. Since 5.17; set_mempolicy_home_node(2).
 func SetMempolicyHomeNode(addr, length uintptr, node int) error {
 	_, _, errno := RawSyscall6(unix.SYS_SET_MEMPOLICY_HOME_NODE, addr, length, uintptr(node), 0, 0, 0)
 	return callError("set_mempolicy_home_node", errno)
 }
 
-// MovePages moves the pages at the addresses to the nodes, of which there is one for each, and writes to status where
-// each is then, or an error number, negated: -ENOENT or -EFAULT, no page is there; -EBUSY, -EACCES, it cannot be
-// moved now, or is shared. With nil nodes it moves nothing and only says where they are. pid is a process, 0 the caller's. It
-// returns how many pages were left where they are for one reason or another, 0 as a rule.
+// MovePages moves the pages at the addresses to the nodes, of which there is one for each, and writes to status
+// where each is then, or an error number, negated: -ENOENT or -EFAULT, no page is there; -EBUSY, -EACCES, it
+// cannot be moved now, or is shared. With nil nodes it moves nothing and only says where they are. pid is a
+// process, 0 the caller's. It returns how many pages were left where they are for one reason or another, 0 as a
+// rule.
 //
-// Errors: EINVAL, slices of different lengths, which is found before the kernel is asked, or a flag other than MPOL_MF_MOVE
-// and MPOL_MF_MOVE_ALL; EACCES, a node that may not be used; ENODEV, no such node; EPERM, MPOL_MF_MOVE_ALL takes CAP_SYS_NICE, and
-// another process the right to ptrace it; ESRCH; EFAULT; E2BIG. Since 2.6.18; move_pages(2).
+// Errors: EINVAL, slices of different lengths, which is found before the kernel is asked, or a flag other than
+// MPOL_MF_MOVE and MPOL_MF_MOVE_ALL; EACCES, a node that may not be used; ENODEV, no such node; EPERM,
+// MPOL_MF_MOVE_ALL takes CAP_SYS_NICE, and another process the right to ptrace it; ESRCH; EFAULT; E2BIG. Since
+// 2.6.18; move_pages(2).
 func MovePages(pid int, pages []uintptr, nodes, status []int32, flags MemMoveFlags) (left int, err error) {
 	if len(status) != len(pages) || nodes != nil && len(nodes) != len(pages) {
 		return 0, os.NewSyscallError("move_pages", unix.EINVAL)
 	}
-	r, _, errno := Syscall6(unix.SYS_MOVE_PAGES, uintptr(pid), uintptr(len(pages)), uintptr(unsafe.Pointer(unsafe.SliceData(pages))),
-		uintptr(unsafe.Pointer(unsafe.SliceData(nodes))), uintptr(unsafe.Pointer(unsafe.SliceData(status))), uintptr(flags))
+	r, _, errno := Syscall6(unix.SYS_MOVE_PAGES, uintptr(pid), uintptr(len(pages)),
+		uintptr(unsafe.Pointer(unsafe.SliceData(pages))), uintptr(unsafe.Pointer(unsafe.SliceData(nodes))),
+		uintptr(unsafe.Pointer(unsafe.SliceData(status))), uintptr(flags))
 	if errno != 0 {
 		return 0, os.NewSyscallError("move_pages", errno)
 	}
 	return int(r), nil
 }
 
-// MigratePages moves all pages of a process that are on one of the nodes from, to the nodes to. pid is 0 for the caller's. It
-// returns how many it could not move. Errors: EINVAL, none of the nodes to may be used; EPERM, also the nodes to are not
-// the process's own without CAP_SYS_NICE; ESRCH; EFAULT. Since 2.6.16; migrate_pages(2).
+// MigratePages moves all pages of a process that are on one of the nodes from, to the nodes to. pid is 0 for
+// the caller's. It returns how many it could not move. Errors: EINVAL, none of the nodes to may be used; EPERM,
+// also the nodes to are not the process's own without CAP_SYS_NICE; ESRCH; EFAULT. Since 2.6.16;
+// migrate_pages(2).
 func MigratePages(pid int, from, to *NodeMask) (left int, err error) {
 	source, size := from.forKernel()
 	target, _ := to.forKernel()

@@ -59,9 +59,9 @@ type PageRegion struct {
 	Categories PageCategories // those of ReturnMask
 }
 
-// A PmScanArg is struct pm_scan_arg: which pages [PagemapScan] looks for, and what it reports. A page is reported that,
-// when the categories of CategoryInverted are turned about, has all of CategoryMask, and one of CategoryAnyofMask where
-// that is not 0.
+// A PmScanArg is struct pm_scan_arg: which pages [PagemapScan] looks for, and what it reports. A page is
+// reported that, when the categories of CategoryInverted are turned about, has all of CategoryMask, and one of
+// CategoryAnyofMask where that is not 0.
 type PmScanArg struct {
 	_                 structs.HostLayout
 	Size              uint64 // set by PagemapScan
@@ -81,14 +81,15 @@ type PmScanArg struct {
 // pagemapScan is PAGEMAP_SCAN, _IOWR('f', 16, struct pm_scan_arg).
 const pagemapScan = 0xc0606610
 
-// PagemapScan looks through a range of the memory of the process whose /proc/pid/pagemap fd is, and reports what it finds
-// in regions, of which it returns how many it filled in. arg.WalkEnd is then where to go on: it stops where there is
-// no room left. Without room for regions it only protects (PM_SCAN_WP_MATCHING).
+// PagemapScan looks through a range of the memory of the process whose /proc/pid/pagemap fd is, and reports
+// what it finds in regions, of which it returns how many it filled in. arg.WalkEnd is then where to go on: it
+// stops where there is no room left. Without room for regions it only protects (PM_SCAN_WP_MATCHING).
 //
-// Opening pagemap takes the right to ptrace the process; the addresses are virtual, no privilege shows more. Errors:
-// EINVAL, an address that is no page's, a flag or category that the kernel does not have; EFAULT, arg or regions; EPERM,
-// see PM_SCAN_CHECK_WPASYNC; ENOMEM; ENOTTY, no pagemap, or a kernel without it; ESRCH, the process is gone. It takes as
-// long as the range is large, so the scheduler is told. Since 6.7; Documentation/admin-guide/mm/pagemap.rst.
+// Opening pagemap takes the right to ptrace the process; the addresses are virtual, no privilege shows more.
+// Errors: EINVAL, an address that is no page's, a flag or category that the kernel does not have; EFAULT, arg
+// or regions; EPERM, see PM_SCAN_CHECK_WPASYNC; ENOMEM; ENOTTY, no pagemap, or a kernel without it; ESRCH, the
+// process is gone. It takes as long as the range is large, so the scheduler is told. Since 6.7;
+// Documentation/admin-guide/mm/pagemap.rst.
 func PagemapScan(fd int, arg *PmScanArg, regions []PageRegion) (n int, err error) {
 	vec := unsafe.Pointer(unsafe.SliceData(regions))
 	arg.Size, arg.Vec, arg.VecLen = uint64(unsafe.Sizeof(*arg)), uint64(uintptr(vec)), uint64(len(regions))

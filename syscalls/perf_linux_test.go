@@ -212,9 +212,13 @@ func TestPerfEventModifyAttributesMovesABreakpoint(t *testing.T) {
 	moved := breakpoint(&words[2])
 	check(t, PerfEventModifyAttributes(fd, &moved))
 	atomic.StoreUint64(&words[0], 1)
+	if got := counted(t, fd); got != 0 {
+		t.Errorf("after it moved, a write to where it was counted %d", got)
+	}
 	atomic.StoreUint64(&words[2], 2)
-	if got := counted(t, fd); got != 1 {
-		t.Errorf("after it moved, two writes of which one is to its word counted %d", got)
+	// arm64 reports a write before it is done, and again where a signal comes between.
+	if got := counted(t, fd); got < 1 || got > 1 && runtime.GOARCH == "amd64" {
+		t.Errorf("after it moved, a write to its word counted %d", got)
 	}
 	wrong := breakpoint(&words[2])
 	wrong.Type = unix.PERF_TYPE_SOFTWARE
@@ -224,7 +228,8 @@ func TestPerfEventModifyAttributesMovesABreakpoint(t *testing.T) {
 	runtime.KeepAlive(words)
 }
 
-// tracepoint returns the number of a tracepoint, from a tracefs that is mounted for as long as that takes, or skips.
+// tracepoint returns the number of a tracepoint, from a tracefs that is mounted for as long as that takes, or
+// skips.
 func tracepoint(t testing.TB, name string) uint64 {
 	t.Helper()
 	dir := t.TempDir()

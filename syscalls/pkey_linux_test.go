@@ -42,7 +42,8 @@ func smaps(t testing.TB, m []byte) map[string]string {
 	return said
 }
 
-// ownTest maps pages that the kernel shows as a mapping of their own: it does not merge them with what lies beside.
+// ownTest maps pages that the kernel shows as a mapping of their own: it does not merge them with what lies
+// beside.
 func ownTest(t testing.TB, pages int) []byte {
 	t.Helper()
 	page := os.Getpagesize()

@@ -22,13 +22,13 @@ var shadowStackFlagsNames = []flagName{
 // String writes the flags by the names that asm/mman.h gives them.
 func (f ShadowStackFlags) String() string { return flagNames(uint64(f), shadowStackFlagsNames) }
 
-// MapShadowStack maps memory for a shadow stack, the second stack that holds return addresses alone and that ordinary
-// stores cannot write: size bytes, at addr or where the kernel likes with 0. munmap(2) removes it.
+// MapShadowStack maps memory for a shadow stack, the second stack that holds return addresses alone and that
+// ordinary stores cannot write: size bytes, at addr or where the kernel likes with 0. munmap(2) removes it.
 //
-// Errors: EOPNOTSUPP, the processor or kernel has none (/proc/cpuinfo has user_shstk on amd64 and gcs on arm64 where there
-// are some); ENOSYS, a kernel built without; EINVAL, a flag that there is not, or an addr that is no page's; ENOSPC,
-// no room for the token; ERANGE, an addr below 4 GiB on amd64; EEXIST, addr is in use; ENOMEM. The thread need
-// not use shadow stacks. Since 6.6, arm64 6.13; Documentation/arch/x86/shstk.rst.
+// Errors: EOPNOTSUPP, the processor or kernel has none (/proc/cpuinfo has user_shstk on amd64 and gcs on arm64
+// where there are some); ENOSYS, a kernel built without; EINVAL, a flag that there is not, or an addr that is
+// no page's; ENOSPC, no room for the token; ERANGE, an addr below 4 GiB on amd64; EEXIST, addr is in use;
+// ENOMEM. The thread need not use shadow stacks. Since 6.6, arm64 6.13; Documentation/arch/x86/shstk.rst.
 func MapShadowStack(addr, size uintptr, flags ShadowStackFlags) (stack uintptr, err error) {
 	r, _, errno := Syscall6(unix.SYS_MAP_SHADOW_STACK, addr, size, uintptr(flags), 0, 0, 0)
 	if errno != 0 {

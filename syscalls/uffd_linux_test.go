@@ -19,8 +19,8 @@ import (
 
 func addressOf(m []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(m))) }
 
-// openUffd makes a userfaultfd for faults in user mode, which everybody may, with features, or skips what the kernel has
-// not.
+// openUffd makes a userfaultfd for faults in user mode, which everybody may, with features, or skips what the
+// kernel has not.
 func openUffd(t testing.TB, wanted UffdFeatures, needs features.Feature) int {
 	t.Helper()
 	fd, err := Userfaultfd(unix.O_CLOEXEC | unix.O_NONBLOCK | UFFD_USER_MODE_ONLY)

@@ -75,14 +75,15 @@ func (m *UffdMsg) Remap() (from, to, length uintptr) {
 // Remove returns what UFFD_EVENT_REMOVE and UFFD_EVENT_UNMAP say: the range [start, end) is no more.
 func (m *UffdMsg) Remove() (start, end uintptr) { return uintptr(m.Arg[0]), uintptr(m.Arg[1]) }
 
-// UffdRead reads messages, as many as there are and have room, and returns how many. It waits for the first, unless
-// the descriptor has O_NONBLOCK; poll(2) reports it readable only with O_NONBLOCK, and as an error without.
+// UffdRead reads messages, as many as there are and have room, and returns how many. It waits for the first,
+// unless the descriptor has O_NONBLOCK; poll(2) reports it readable only with O_NONBLOCK, and as an error
+// without.
 //
-// Errors: EAGAIN, there is none; EINTR, not tried again; EINVAL, before [UffdAPI], and no room for a message; EFAULT.
-// Messages are given to one reader each. Since 4.3; userfaultfd(2).
+// Errors: EAGAIN, there is none; EINTR, not tried again; EINVAL, before [UffdAPI], and no room for a message;
+// EFAULT. Messages are given to one reader each. Since 4.3; userfaultfd(2).
 func UffdRead(fd int, messages []UffdMsg) (n int, err error) {
-	size := unsafe.Sizeof(UffdMsg{})
-	r, _, errno := Syscall6(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(messages))), uintptr(len(messages))*size, 0, 0, 0)
+	size, first := unsafe.Sizeof(UffdMsg{}), unsafe.Pointer(unsafe.SliceData(messages))
+	r, _, errno := Syscall6(unix.SYS_READ, uintptr(fd), uintptr(first), uintptr(len(messages))*size, 0, 0, 0)
 	if errno != 0 {
 		return 0, os.NewSyscallError("read", errno)
 	}
