@@ -106,11 +106,11 @@ const (
 // uses one has ended after it was replaced, a completion has its tag as UserData. Since 5.13.
 type IoUringRsrcRegister struct {
 	_        structs.HostLayout
-	Nr       uint32 // how many
-	Flags    IoUringRsrcFlags
-	Reserved uint64
-	Data     uint64 // address of descriptors (int32) or iovecs; 0 with IORING_RSRC_REGISTER_SPARSE
-	Tags     uint64 // address of numbers (uint64), 0 for none
+	Nr       uint32           // how many
+	Flags    IoUringRsrcFlags // 0, or without data
+	Reserved uint64           // zero
+	Data     uint64           // address of descriptors (int32) or iovecs; 0 with IORING_RSRC_REGISTER_SPARSE
+	Tags     uint64           // address of numbers (uint64), 0 for none
 }
 
 // IoUringRsrcFlags are those of an [IoUringRsrcRegister].
@@ -131,7 +131,7 @@ func (f IoUringRsrcFlags) String() string { return flagNames(uint64(f), ioUringR
 type IoUringRsrcUpdate struct {
 	_        structs.HostLayout
 	Offset   uint32 // first slot
-	Reserved uint32
+	Reserved uint32 // zero
 	Data     uint64 // address of descriptors (int32); for RING_FDS the descriptor itself
 }
 
@@ -139,30 +139,30 @@ type IoUringRsrcUpdate struct {
 type IoUringRsrcUpdate2 struct {
 	_         structs.HostLayout
 	Offset    uint32 // first slot
-	Reserved  uint32
+	Reserved  uint32 // zero
 	Data      uint64 // address of descriptors (int32) or iovecs
 	Tags      uint64 // address of numbers (uint64), 0 for none
 	Nr        uint32 // how many
-	Reserved2 uint32
+	Reserved2 uint32 // zero
 }
 
 // IoUringProbeOp is struct io_uring_probe_op: whether the kernel has an operation. Since 5.6.
 type IoUringProbeOp struct {
 	_         structs.HostLayout
-	Op        IoUringOp
-	Reserved  uint8
-	Flags     IoUringProbeFlags
-	Reserved2 uint32
+	Op        IoUringOp         // its number
+	Reserved  uint8             // zero
+	Flags     IoUringProbeFlags // whether
+	Reserved2 uint32            // zero
 }
 
 // IoUringProbe is struct io_uring_probe with room for every operation that there can be. Since 5.6.
 type IoUringProbe struct {
 	_         structs.HostLayout
-	LastOp    IoUringOp // the last operation that the kernel has
-	OpsLen    uint8     // how many of Ops it filled in
-	Reserved  uint16
-	Reserved2 [3]uint32
-	Ops       [256]IoUringProbeOp
+	LastOp    IoUringOp           // the last operation that the kernel has
+	OpsLen    uint8               // how many of Ops it filled in
+	Reserved  uint16              // zero
+	Reserved2 [3]uint32           // zero
+	Ops       [256]IoUringProbeOp // one for each, in order
 }
 
 // IoUringProbeFlags are those of an [IoUringProbeOp].
@@ -183,19 +183,19 @@ func (f IoUringProbeFlags) String() string { return flagNames(uint64(f), ioUring
 // 5.10.
 type IoUringRestriction struct {
 	_         structs.HostLayout
-	Opcode    IoUringRestrictionOp
-	Value     uint8 // an [IoUringRegisterOp], an [IoUringOp] or [IoUringSQEFlags], by Opcode
-	Reserved  uint8
-	Reserved2 [3]uint32
+	Opcode    IoUringRestrictionOp // of what kind
+	Value     uint8                // an [IoUringRegisterOp], an [IoUringOp] or [IoUringSQEFlags], by Opcode
+	Reserved  uint8                // zero
+	Reserved2 [3]uint32            // zero
 }
 
 // IoUringTaskRestriction is the head of struct io_uring_task_restriction: restrictions of all rings that the
 // thread makes, with fd -1 of IORING_REGISTER_RESTRICTIONS. Count of [IoUringRestriction] follow. Since 7.0.
 type IoUringTaskRestriction struct {
 	_        structs.HostLayout
-	Flags    uint16 // zero
-	Count    uint16
-	Reserved [3]uint32
+	Flags    uint16    // zero
+	Count    uint16    // how many follow
+	Reserved [3]uint32 // zero
 }
 
 // An IoUringRestrictionOp says what an [IoUringRestriction] allows.

@@ -16,9 +16,9 @@ type IoUringParams struct {
 	SQThreadIdle uint32            // in: ms until that thread sleeps; 0 is one second
 	Features     IoUringFeatures   // out
 	WQFD         uint32            // in: a ring to share the thread and the workers of, with IORING_SETUP_ATTACH_WQ
-	Reserved     [3]uint32
-	SQOff        IoUringSQOffsets // out; UserAddr in, with IORING_SETUP_NO_MMAP
-	CQOff        IoUringCQOffsets // out; UserAddr in, with IORING_SETUP_NO_MMAP
+	Reserved     [3]uint32         // zero
+	SQOff        IoUringSQOffsets  // out; UserAddr in, with IORING_SETUP_NO_MMAP
+	CQOff        IoUringCQOffsets  // out; UserAddr in, with IORING_SETUP_NO_MMAP
 }
 
 // IoUringSQOffsets is struct io_sqring_offsets: where in the mapping of IORING_OFF_SQ_RING what lies, in bytes.
@@ -31,7 +31,7 @@ type IoUringSQOffsets struct {
 	Flags       uint32 // of [IoUringSQRingFlags]; the kernel writes them
 	Dropped     uint32 // of the number of entries that were no index
 	Array       uint32 // of the array of indices; 0 with IORING_SETUP_NO_SQARRAY
-	Reserved    uint32
+	Reserved    uint32 // zero
 	UserAddr    uint64 // memory for the entries, with IORING_SETUP_NO_MMAP
 }
 
@@ -45,7 +45,7 @@ type IoUringCQOffsets struct {
 	Overflow    uint32 // of the number of completions that found no place
 	CQEs        uint32 // of the entries
 	Flags       uint32 // of [IoUringCQRingFlags]; the program writes them
-	Reserved    uint32
+	Reserved    uint32 // zero
 	UserAddr    uint64 // memory for the rings, with IORING_SETUP_NO_MMAP
 }
 
@@ -67,8 +67,8 @@ type IoUringRegWait struct {
 	Flags       IoUringRegWaitFlags // which fields hold
 	Sigmask     uint64              // as in [IoUringGeteventsArg]
 	SigmaskSize uint32              // likewise
-	Pad         [3]uint32
-	Pad2        [2]uint64
+	Pad         [3]uint32           // zero
+	Pad2        [2]uint64           // zero
 }
 
 // Offsets for mmap(2) of a ring's descriptor.

@@ -225,8 +225,28 @@ func TestNodeMask(t *testing.T) {
 	}
 }
 
+// stayOnOneProcessor keeps the test on a thread, and the thread on a processor, until the test ends.
+func stayOnOneProcessor(t testing.TB) {
+	t.Helper()
+	lockThread(t)
+	var all, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	for cpu := 0; one.Count() == 0; cpu++ {
+		if all.IsSet(cpu) {
+			one.Set(cpu)
+		}
+	}
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.SchedSetaffinity(0, &all) })
+}
+
 // TestProcessMadviseCoolsPages sees the pages' accessed bits go.
 func TestProcessMadviseCoolsPages(t *testing.T) {
+	stayOnOneProcessor(t) // the kernel passes over pages that wait in another's batch for the list of all pages
 	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {
 		t.Fatal(err)

@@ -64,18 +64,18 @@ type PageRegion struct {
 // CategoryAnyofMask where that is not 0.
 type PmScanArg struct {
 	_                 structs.HostLayout
-	Size              uint64 // set by PagemapScan
-	Flags             PagemapScanFlags
-	Start             uint64 // first address, of a page
-	End               uint64 // first address behind
-	WalkEnd           uint64 // out: where it stopped; End where it saw everything
-	Vec               uint64 // set by PagemapScan
-	VecLen            uint64 // set by PagemapScan
-	MaxPages          uint64 // stops after so many pages were reported; 0 does not
-	CategoryInverted  PageCategories
-	CategoryMask      PageCategories
-	CategoryAnyofMask PageCategories
-	ReturnMask        PageCategories // what is reported of those that match
+	Size              uint64           // set by PagemapScan
+	Flags             PagemapScanFlags // what to do besides
+	Start             uint64           // first address, of a page
+	End               uint64           // first address behind
+	WalkEnd           uint64           // out: where it stopped; End where it saw everything
+	Vec               uint64           // set by PagemapScan
+	VecLen            uint64           // set by PagemapScan
+	MaxPages          uint64           // stops after so many pages were reported; 0 does not
+	CategoryInverted  PageCategories   // turned about before they are compared
+	CategoryMask      PageCategories   // all of which a page must have
+	CategoryAnyofMask PageCategories   // one of which a page must have
+	ReturnMask        PageCategories   // what is reported of those that match
 }
 
 // pagemapScan is PAGEMAP_SCAN, _IOWR('f', 16, struct pm_scan_arg).

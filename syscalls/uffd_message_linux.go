@@ -50,11 +50,11 @@ func (f UffdPagefaultFlags) String() string { return flagNames(uint64(f), uffdPa
 // An UffdMsg is struct uffd_msg, what is read from a userfaultfd: 32 bytes. Arg is a union that its methods read.
 type UffdMsg struct {
 	_         structs.HostLayout
-	Event     UffdEvent
-	Reserved1 uint8
-	Reserved2 uint16
-	Reserved3 uint32
-	Arg       [3]uint64
+	Event     UffdEvent // what happened
+	Reserved1 uint8     // zero
+	Reserved2 uint16    // zero
+	Reserved3 uint32    // zero
+	Arg       [3]uint64 // what the methods read
 }
 
 // Pagefault returns what UFFD_EVENT_PAGEFAULT says: the kind of fault, the address (that of its page, without
