@@ -76,19 +76,25 @@ func touching(t testing.TB, b *byte, write bool) *touch {
 	return to
 }
 
-// message reads one, for which it waits.
+// message reads one, for which it waits. A signal takes the message of the thread that it goes to away again: the
+// thread faults anew afterwards.
 func message(t testing.TB, fd int) *UffdMsg {
 	t.Helper()
 	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	if n, err := retry(func() (int, error) { return unix.Poll(poll, 60_000) }); n != 1 || err != nil {
-		t.Fatalf("wait for a message: %d, %v", n, err)
+	messages := make([]UffdMsg, 1)
+	for {
+		if n, err := retry(func() (int, error) { return unix.Poll(poll, 60_000) }); n != 1 || err != nil {
+			t.Fatalf("wait for a message: %d, %v", n, err)
+		}
+		n, err := UffdRead(fd, messages)
+		if errors.Is(err, unix.EAGAIN) {
+			continue
+		}
+		if n != 1 || err != nil {
+			t.Fatalf("read: %d, %v", n, err)
+		}
+		return &messages[0]
 	}
-	messages := make([]UffdMsg, 2)
-	n, err := UffdRead(fd, messages)
-	if n != 1 || err != nil {
-		t.Fatalf("read: %d, %v", n, err)
-	}
-	return &messages[0]
 }
 
 func (to *touch) reads(t testing.TB, want byte) {
