@@ -267,12 +267,12 @@ func passingProgram(t testing.TB) (fd int, id uint32) {
 	return program.FD(), uint32(number)
 }
 
-// TestPerfEventFilterAndProgramOfATracepoint counts one system call of this thread among all.
+// TestPerfEventFilterAndProgramOfATracepoint counts one signal among those that this thread sends.
 func TestPerfEventFilterAndProgramOfATracepoint(t *testing.T) {
-	id := tracepoint(t, "raw_syscalls/sys_enter")
+	id := tracepoint(t, "signal/signal_generate")
 	lockThread(t)
 	fd := openPerf(t, unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Config: id, Bits: unix.PerfBitDisabled}, -1)
-	check(t, PerfEventSetFilter(fd, fmt.Sprintf("id == %d", unix.SYS_GETPRIORITY)))
+	check(t, PerfEventSetFilter(fd, fmt.Sprintf("sig == %d", unix.SIGWINCH)))
 
 	program, want := passingProgram(t)
 	if n, err := PerfEventQueryBPF(fd, make([]uint32, 4)); n != 0 || err != nil {
@@ -295,14 +295,15 @@ func TestPerfEventFilterAndProgramOfATracepoint(t *testing.T) {
 
 	check(t, PerfEventEnable(fd, 0))
 	for range 7 {
-		unix.RawSyscall(unix.SYS_GETPRIORITY, 0, 0, 0)
-		unix.RawSyscall(unix.SYS_GETUID, 0, 0, 0)
+		for _, harmless := range []unix.Signal{unix.SIGWINCH, unix.SIGCHLD} {
+			check(t, unix.Tgkill(os.Getpid(), unix.Gettid(), harmless))
+		}
 	}
 	check(t, PerfEventDisable(fd, 0))
 	if got := counted(t, fd); got != 7 {
-		t.Errorf("counted %d calls; want 7", got)
+		t.Errorf("counted %d signals; want 7", got)
 	}
-	if err := PerfEventSetFilter(fd, "id == 1"); !errors.Is(err, unix.EEXIST) {
+	if err := PerfEventSetFilter(fd, "sig == 1"); !errors.Is(err, unix.EEXIST) {
 		t.Errorf("another filter: %v", err)
 	}
 	if err := PerfEventSetFilter(other, "no such field == 1"); !errors.Is(err, unix.EINVAL) {
