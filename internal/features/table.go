@@ -49,6 +49,14 @@ const (
 	VDSOGetrandom Feature = "getrandom in the vDSO"
 )
 
+// Threads and processes.
+const (
+	Kcmp                    Feature = "kcmp"
+	MembarrierRegistrations Feature = "membarrier: registrations"
+	ModifyLDT               Feature = "modify_ldt"
+	ShadowStackStatus       Feature = "arch_prctl: shadow stacks"
+)
+
 // A since is one row: the first kernels that have a feature, zero where none has.
 type since struct {
 	amd64, arm64 Version
@@ -101,6 +109,11 @@ var table = map[Feature]since{
 	RingBundle:    every(6, 10, "io_ring_exit_work"),
 	RingMinWait:   every(6, 12, "io_ring_exit_work"),
 	VDSOGetrandom: {Version{6, 11}, Version{6, 12}, ""},
+
+	Kcmp:                    every(3, 5, "get_epoll_tfile_raw_ptr"),
+	MembarrierRegistrations: every(6, 3, ""),
+	ModifyLDT:               {amd64: Version{2, 6}, symbol: "write_ldt"},
+	ShadowStackStatus:       {amd64: Version{6, 6}, symbol: "shstk_setup"},
 }
 
 // All returns every feature of the table, in no order.

@@ -59,6 +59,11 @@ func tries(t *testing.T) map[Feature]func() error {
 		RingBundle:    ring(0, 1<<14),       // FEAT_RECVSEND_BUNDLE
 		RingMinWait:   ring(0, 1<<15),       // FEAT_MIN_TIMEOUT
 		VDSOGetrandom: func() error { return tryVDSO("__vdso_getrandom", "__kernel_getrandom") },
+
+		Kcmp:                    func() error { return refusedWith(unix.ESRCH, unix.SYS_KCMP, none, none) },
+		MembarrierRegistrations: func() error { return call(unix.SYS_MEMBARRIER, 1<<9) },
+		ModifyLDT:               tryModifyLDT,
+		ShadowStackStatus:       tryShadowStackStatus,
 	}
 }
 
