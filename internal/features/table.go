@@ -51,6 +51,9 @@ const (
 
 // Threads and processes.
 const (
+	CloneIntoCgroup         Feature = "clone3: into a cgroup"
+	CloneNewUser            Feature = "clone3: user namespaces"
+	CloneSetTID             Feature = "clone3: chosen process IDs"
 	Kcmp                    Feature = "kcmp"
 	MembarrierRegistrations Feature = "membarrier: registrations"
 	ModifyLDT               Feature = "modify_ldt"
@@ -110,6 +113,9 @@ var table = map[Feature]since{
 	RingMinWait:   every(6, 12, "io_ring_exit_work"),
 	VDSOGetrandom: {Version{6, 11}, Version{6, 12}, ""},
 
+	CloneIntoCgroup:         every(5, 7, "cgroup_can_fork"),
+	CloneNewUser:            every(5, 3, "create_user_ns"),
+	CloneSetTID:             every(5, 5, ""),
 	Kcmp:                    every(3, 5, "get_epoll_tfile_raw_ptr"),
 	MembarrierRegistrations: every(6, 3, ""),
 	ModifyLDT:               {amd64: Version{2, 6}, symbol: "write_ldt"},

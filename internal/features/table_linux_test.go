@@ -60,6 +60,11 @@ func tries(t *testing.T) map[Feature]func() error {
 		RingMinWait:   ring(0, 1<<15),       // FEAT_MIN_TIMEOUT
 		VDSOGetrandom: func() error { return tryVDSO("__vdso_getrandom", "__kernel_getrandom") },
 
+		CloneIntoCgroup: func() error {
+			return refusedWithClone(unix.EBADF, cloneArgs{flags: unix.CLONE_INTO_CGROUP, cgroup: 1 << 20})
+		},
+		CloneNewUser:            tryCloneNewUser,
+		CloneSetTID:             tryCloneSetTID,
 		Kcmp:                    func() error { return refusedWith(unix.ESRCH, unix.SYS_KCMP, none, none) },
 		MembarrierRegistrations: func() error { return call(unix.SYS_MEMBARRIER, 1<<9) },
 		ModifyLDT:               tryModifyLDT,
