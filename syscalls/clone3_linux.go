@@ -81,13 +81,15 @@ type cloneArgs struct {
 
 // A cloneCall is all that the assembly needs on both sides. It is on the heap, which the child has a copy of.
 type cloneCall struct {
-	args    cloneArgs
-	all     Sigset // what is blocked meanwhile
-	old     Sigset // what was before
-	path    *byte  // nil: exit
-	argv    **byte
-	env     **byte
-	errors  uint64 // descriptor to which the child writes the next field
+	args cloneArgs
+	all  Sigset // what is blocked meanwhile
+	//lint:ignore U1000 the assembly's
+	old    Sigset // what was before
+	path   *byte  // nil: exit
+	argv   **byte
+	env    **byte
+	errors uint64 // descriptor to which the child writes the next field
+	//lint:ignore U1000 the assembly's
 	errno   uint64 // of a failed execve
 	code    uint64
 	pidfd   int32
