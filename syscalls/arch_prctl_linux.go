@@ -3,16 +3,16 @@ package syscalls
 // XFeatures are components of the x86 processor state, by the bits of XCR0 and IA32_XSS (Intel SDM volume 1, 13.1).
 type XFeatures uint64
 
-// Components of the x86 processor state. All but the last are there without permission where the processor has them.
+// Components of the x86 processor state. All but XFeatureTileData are there without permission where the processor has them.
 const (
-	XFeatureX87       XFeatures = 1 << 0
-	XFeatureSSE       XFeatures = 1 << 1
-	XFeatureAVX       XFeatures = 1 << 2
-	XFeatureOpmask    XFeatures = 1 << 5 // AVX-512: k0 to k7
-	XFeatureZMMHigh   XFeatures = 1 << 6 // AVX-512: upper halves of ZMM0 to ZMM15
-	XFeatureZMM16     XFeatures = 1 << 7 // AVX-512: ZMM16 to ZMM31
-	XFeaturePKRU      XFeatures = 1 << 9 // protection keys
-	XFeatureTileCfg   XFeatures = 1 << 17
+	XFeatureX87       XFeatures = 1 << 0  // x87 floating point and MMX
+	XFeatureSSE       XFeatures = 1 << 1  // XMM registers and MXCSR
+	XFeatureAVX       XFeatures = 1 << 2  // upper halves of the YMM registers
+	XFeatureOpmask    XFeatures = 1 << 5  // AVX-512: k0 to k7
+	XFeatureZMMHigh   XFeatures = 1 << 6  // AVX-512: upper halves of ZMM0 to ZMM15
+	XFeatureZMM16     XFeatures = 1 << 7  // AVX-512: ZMM16 to ZMM31
+	XFeaturePKRU      XFeatures = 1 << 9  // protection keys
+	XFeatureTileCfg   XFeatures = 1 << 17 // AMX: the shapes of the tiles
 	XFeatureTileData  XFeatures = 1 << 18 // AMX: 8 KiB a thread, by permission
 	xfeatureTileIndex           = 18
 )

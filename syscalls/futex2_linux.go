@@ -36,8 +36,8 @@ func (f Futex2Flags) String() string {
 // struct futex_waitv.
 type FutexWaiter struct {
 	_     structs.HostLayout
-	Val   uint64 // what the word is expected to be; the upper half must be 0 for 32 bits
-	Addr  *uint32
+	Val   uint64      // what the word is expected to be; the upper half must be 0 for 32 bits
+	Addr  *uint32     // the word
 	Flags Futex2Flags // Futex2Size32, mostly with Futex2Private
 	_     uint32
 }
@@ -85,7 +85,7 @@ func Futex2Wait(addr *uint32, val, mask uint64, flags Futex2Flags, deadline *uni
 //
 // Since Linux 6.7. No privilege. Safe for concurrent use. kernel/futex/syscalls.c, futex_wake.
 func Futex2Wake(addr *uint32, mask uint64, n int, flags Futex2Flags) (woken int, err error) {
-	count, ok := counted(n)
+	count, ok := futexCount(n)
 	if !ok {
 		return 0, os.NewSyscallError("futex_wake", unix.EINVAL)
 	}
@@ -104,8 +104,8 @@ func Futex2Wake(addr *uint32, mask uint64, n int, flags Futex2Flags) (woken int,
 //
 // Since Linux 6.7. No privilege. Safe for concurrent use. kernel/futex/syscalls.c, futex_requeue.
 func Futex2Requeue(from, to FutexWaiter, wake, requeue int) (n int, err error) {
-	w, ok := counted(wake)
-	m, ok2 := counted(requeue)
+	w, ok := futexCount(wake)
+	m, ok2 := futexCount(requeue)
 	if !ok || !ok2 || from.Flags != to.Flags {
 		return 0, os.NewSyscallError("futex_requeue", unix.EINVAL)
 	}

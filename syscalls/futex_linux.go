@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// FutexFlags say whom a futex is shared with, and by which clock an absolute time is meant. The zero value is
+// shared with other processes, on CLOCK_MONOTONIC.
+//
 // A futex ("fast user-space mutex") is a 32-bit word of memory and a queue in the kernel that has its address for
 // a name. Programs change the word by atomic instructions, and call the kernel only to sleep until the word
 // is no longer what it was, and to wake those who sleep. Everything here is futex(2); the word must be aligned to
@@ -18,9 +21,6 @@ import (
 // with another process it must be in a shared mapping, and FutexPrivate must not be given.
 //
 // Waiting is cooperative: it holds no processor (P) of Go's, but it does hold a thread.
-
-// FutexFlags say whom a futex is shared with, and by which clock an absolute time is meant. The zero value is
-// shared with other processes, on CLOCK_MONOTONIC.
 type FutexFlags uint32
 
 // Flags of the calls of futex(2).
@@ -63,8 +63,8 @@ func futexError(errno unix.Errno) error {
 	return nil
 }
 
-// counted is a count of waiters as the kernel takes it, an int.
-func counted(n int) (uintptr, bool) { return uintptr(n), n >= 0 && n <= math.MaxInt32 }
+// futexCount is a count of waiters as the kernel takes it, an int.
+func futexCount(n int) (uintptr, bool) { return uintptr(n), n >= 0 && n <= math.MaxInt32 }
 
 // FutexWait sleeps while *addr is val, until it is woken. A timeout is relative, in CLOCK_MONOTONIC, and has
 // the resolution of nanoseconds; a negative one is forever. That it returns nil does not say that the word
@@ -118,7 +118,7 @@ func FutexWakeBitset(addr *uint32, n int, mask uint32, flags FutexFlags) (woken 
 }
 
 func futexWakes(op FutexFlags, addr *uint32, n int, mask uint32, flags FutexFlags) (int, error) {
-	count, ok := counted(n)
+	count, ok := futexCount(n)
 	if !ok {
 		return 0, futexError(unix.EINVAL)
 	}
@@ -151,8 +151,8 @@ func FutexCmpRequeue(addr *uint32, val uint32, wake, requeue int, to *uint32, fl
 }
 
 func futexRequeues(op FutexFlags, addr *uint32, val uint32, wake, requeue int, to *uint32, flags FutexFlags) (int, error) {
-	w, ok := counted(wake)
-	m, ok2 := counted(requeue)
+	w, ok := futexCount(wake)
+	m, ok2 := futexCount(requeue)
 	if !ok || !ok2 {
 		return 0, futexError(unix.EINVAL)
 	}

@@ -9,11 +9,11 @@ import (
 // A FutexOp is what [FutexWakeOp] does to a word, and what the old value is compared with. The zero value stores
 // 0, and compares with 0 for equality.
 type FutexOp struct {
-	Do      FutexChange
-	Arg     int  // of Do, -2048 to 2047; with Shifted 0 to 31
-	Shifted bool // Do's argument is 1<<Arg (FUTEX_OP_OPARG_SHIFT)
-	If      FutexComparison
-	Than    int // what the old value is compared with, as a signed number: -2048 to 2047
+	Do      FutexChange     // what becomes of the word
+	Arg     int             // of Do, -2048 to 2047; with Shifted 0 to 31
+	Shifted bool            // Do's argument is 1<<Arg (FUTEX_OP_OPARG_SHIFT)
+	If      FutexComparison // how what the word was is compared with Than
+	Than    int             // what the old value is compared with, as a signed number: -2048 to 2047
 }
 
 // A FutexChange is how [FutexWakeOp] changes a word.
@@ -38,12 +38,12 @@ type FutexComparison uint8
 
 // Comparisons of [FutexWakeOp].
 const (
-	FutexEqual FutexComparison = iota
-	FutexNotEqual
-	FutexLess
-	FutexLessEqual
-	FutexGreater
-	FutexGreaterEqual
+	FutexEqual        FutexComparison = iota // the old value is the number
+	FutexNotEqual                            // it is another
+	FutexLess                                // it is below
+	FutexLessEqual                           // it is below or the number
+	FutexGreater                             // it is above
+	FutexGreaterEqual                        // it is above or the number
 )
 
 // String names the comparison as <linux/futex.h> does.
@@ -73,8 +73,8 @@ func (o FutexOp) encode() (uint32, bool) {
 //
 // Since Linux 2.6.14. No privilege. Safe for concurrent use. futex(2), FUTEX_WAKE_OP.
 func FutexWakeOp(addr *uint32, wake int, addr2 *uint32, wake2 int, op FutexOp, flags FutexFlags) (woken int, err error) {
-	w, ok := counted(wake)
-	w2, ok2 := counted(wake2)
+	w, ok := futexCount(wake)
+	w2, ok2 := futexCount(wake2)
 	code, ok3 := op.encode()
 	if !ok || !ok2 || !ok3 {
 		return 0, futexError(unix.EINVAL)

@@ -8,10 +8,10 @@ const LDTEntries = 8192
 // UserDesc describes a segment of an x86 process: struct user_desc.
 type UserDesc struct {
 	_     structs.HostLayout
-	Entry uint32 // number in the table, 0 to 8191; the selector is Entry<<3 | 7
-	Base  uint32 // linear address
-	Limit uint32 // the last offset, 20 bits: in bytes, or in pages with SegmentPages
-	Flags SegmentFlags
+	Entry uint32       // number in the table, 0 to 8191; the selector is Entry<<3 | 7
+	Base  uint32       // linear address
+	Limit uint32       // the last offset, 20 bits: in bytes, or in pages with SegmentPages
+	Flags SegmentFlags // what it is for
 }
 
 // SegmentFlags are the bit fields of a [UserDesc].
@@ -25,7 +25,7 @@ const (
 	SegmentCode       SegmentFlags = 1 << 2 // code (contents 2)
 	SegmentReadOnly   SegmentFlags = 1 << 3 // data without writing, or code without reading
 	SegmentPages      SegmentFlags = 1 << 4 // the limit counts pages of 4 KiB
-	SegmentNotPresent SegmentFlags = 1 << 5
+	SegmentNotPresent SegmentFlags = 1 << 5 // who loads it gets a fault
 	SegmentAvailable  SegmentFlags = 1 << 6 // the bit that is the program's own (useable)
 	SegmentLong       SegmentFlags = 1 << 7 // 64-bit code: the kernel refuses it in a table
 )

@@ -42,9 +42,9 @@ type PersonalityFlags uint32
 
 // Domains and flags of [Personality], from <linux/personality.h>. Flags that no kernel of today looks at have no name here.
 const (
-	PersonalityLinux     PersonalityFlags = 0 // Linux itself (PER_LINUX)
-	PersonalityLinux32   PersonalityFlags = 8 // uname(2) names the 32-bit machine (PER_LINUX32); EINVAL on arm64 without AArch32
-	PersonalityDomain    PersonalityFlags = 0xff
+	PersonalityLinux     PersonalityFlags = 0         // Linux itself (PER_LINUX)
+	PersonalityLinux32   PersonalityFlags = 8         // uname(2) names the 32-bit machine (PER_LINUX32); EINVAL on arm64 without AArch32
+	PersonalityDomain    PersonalityFlags = 0xff      // the bits of the domain (PER_MASK)
 	PersonalityUname26   PersonalityFlags = 0x20000   // uname(2) says 2.6.x; since 3.1
 	AddrNoRandomize      PersonalityFlags = 0x40000   // programs executed from here are not randomized; since 2.6.12
 	MmapPageZero         PersonalityFlags = 0x100000  // executed programs have page 0 mapped, to read

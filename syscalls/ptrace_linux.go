@@ -76,18 +76,18 @@ func (s SyscallStop) String() string {
 // has something depends on Op.
 type PtraceSyscallInfo struct {
 	_                  structs.HostLayout
-	Op                 SyscallStop
+	Op                 SyscallStop // where the thread is stopped
 	_                  [3]uint8
 	Arch               uint32 // unix.AUDIT_ARCH_X86_64 or AUDIT_ARCH_AARCH64
 	InstructionPointer uint64 // behind the instruction that made the call
-	StackPointer       uint64
+	StackPointer       uint64 // of the thread
 	union              [8]uint64
 }
 
 // A SyscallEntry is a call that is about to happen.
 type SyscallEntry struct {
-	Number uint64
-	Args   [6]uint64
+	Number uint64    // as unix.SYS_READ has it, on the architecture of Arch
+	Args   [6]uint64 // as the registers had them; how many count depends on the call
 }
 
 // Entry returns the call before which the thread is stopped.
@@ -139,7 +139,7 @@ func PtraceGetSyscallInfo(tid int) (p PtraceSyscallInfo, err error) {
 }
 
 // PtraceGetRegset reads a set of registers of a stopped thread, by the type of the ELF note that holds it in a core
-// file: unix.NT_PRSTATUS (1) the general ones, 2 those of floating point, 0x202 the whole x86 state, 0x402 and
+// file: 1 (NT_PRSTATUS) the general ones, 2 those of floating point, 0x202 the whole x86 state, 0x402 and
 // 0x403 arm64's watchpoints. It returns how many bytes the kernel wrote, at most len(buf). unix.PtraceGetRegs and
 // unix.PtraceGetRegSetArm64 have the general ones, with names.
 //
