@@ -309,7 +309,9 @@ func TestPriorityInheritingLockHasOneOwner(t *testing.T) {
 				t.Fatalf("the word is %#x, the owner %#x", *word, me)
 			}
 			expect(t, lock(word, nil), unix.EDEADLK)
+			refused := make(chan bool)
 			s := startSleeper(t, func() error {
+				defer close(refused)
 				if err := FutexTrylockPI(word, FutexPrivate); !isError(err, unix.EAGAIN) {
 					return fmt.Errorf("tried the lock of another: %w", err)
 				}
@@ -319,6 +321,7 @@ func TestPriorityInheritingLockHasOneOwner(t *testing.T) {
 				if err := lock(word, past); !isError(err, unix.ETIMEDOUT) {
 					return fmt.Errorf("waited until a time long past: %w", err)
 				}
+				refused <- true // only from here on does it sleep for good
 				if err := lock(word, nil); err != nil {
 					return err
 				}
@@ -327,6 +330,9 @@ func TestPriorityInheritingLockHasOneOwner(t *testing.T) {
 				}
 				return FutexUnlockPI(word, FutexPrivate)
 			})
+			if !<-refused {
+				t.Fatal(<-s.done)
+			}
 			s.asleep(t, address(word))
 			if *word != me|FutexWaiters {
 				t.Errorf("the word is %#x, want waiters and the owner, %#x", *word, me)

@@ -111,10 +111,10 @@ const (
 // A Sigaction is what a process does upon a signal: the kernel's struct sigaction, which is not the C library's.
 type Sigaction struct {
 	_        structs.HostLayout
-	Handler  uintptr // SigDefault, SigIgnore, or the address of code; see [SetSigaction]
-	Flags    SigactionFlags
-	Restorer uintptr // where the handler returns to, with SaRestorer
-	Mask     Sigset  // blocked as well while the handler runs
+	Handler  uintptr        // SigDefault, SigIgnore, or the address of code; see [SetSigaction]
+	Flags    SigactionFlags // how it is called
+	Restorer uintptr        // where the handler returns to, with SaRestorer
+	Mask     Sigset         // blocked as well while the handler runs
 }
 
 // GetSigaction returns what this process does upon a signal. In a Go program Handler is the runtime's for most.
@@ -180,8 +180,8 @@ func (f SignalStackFlags) String() string {
 // A SignalStack is the stack on which a thread runs handlers with SaOnStack: struct sigaltstack.
 type SignalStack struct {
 	_     structs.HostLayout
-	Base  uintptr // the lowest address
-	Flags SignalStackFlags
+	Base  uintptr          // the lowest address
+	Flags SignalStackFlags // its state
 	_     uint32
 	Size  uint64 // bytes
 }

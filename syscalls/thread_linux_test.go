@@ -53,7 +53,8 @@ func lockOtherThread() {
 	}
 }
 
-// asleep waits until the kernel says that the thread sleeps in a call whose first argument is arg.
+// asleep waits until the kernel says that the thread sleeps, and may be woken by a signal, in a call whose first
+// argument is arg. A thread that waits for a page within the call is in another state.
 func (s *sleeper) asleep(t *testing.T, arg uintptr) {
 	t.Helper()
 	want := fmt.Sprintf("%#x", arg)
@@ -63,7 +64,14 @@ func (s *sleeper) asleep(t *testing.T, arg uintptr) {
 			t.Fatal(err)
 		}
 		fields := strings.Fields(string(data)) // number, six arguments, SP, PC; or "running"
-		return len(fields) == 9 && fields[1] == want
+		if len(fields) != 9 || fields[1] != want {
+			return false
+		}
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", s.tid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(stat), ") S ")
 	})
 }
 
