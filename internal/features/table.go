@@ -62,6 +62,17 @@ const (
 	RingQuery      Feature = "io_uring: query"
 )
 
+// Threads and processes.
+const (
+	CloneIntoCgroup         Feature = "clone3: into a cgroup"
+	CloneNewUser            Feature = "clone3: user namespaces"
+	CloneSetTID             Feature = "clone3: chosen process IDs"
+	Kcmp                    Feature = "kcmp"
+	MembarrierRegistrations Feature = "membarrier: registrations"
+	ModifyLDT               Feature = "modify_ldt"
+	ShadowStackStatus       Feature = "arch_prctl: shadow stacks"
+)
+
 // A since is one row: the first kernels that have a feature, zero where none has.
 type since struct {
 	amd64, arm64 Version
@@ -125,6 +136,14 @@ var table = map[Feature]since{
 	ShadowStack:    {amd64: Version{6, 6}, arm64: Version{6, 13}, processor: "user_shstk gcs"},
 	RingRegWait:    every(6, 13, "io_ring_exit_work"),
 	RingQuery:      every(6, 18, "io_ring_exit_work"),
+
+	CloneIntoCgroup:         every(5, 7, "cgroup_can_fork"),
+	CloneNewUser:            every(5, 3, "create_user_ns"),
+	CloneSetTID:             every(5, 5, ""),
+	Kcmp:                    every(3, 5, "get_epoll_tfile_raw_ptr"),
+	MembarrierRegistrations: every(6, 3, ""),
+	ModifyLDT:               {amd64: Version{2, 6}, symbol: "write_ldt"},
+	ShadowStackStatus:       {amd64: Version{6, 6}, symbol: "shstk_setup"},
 }
 
 // All returns every feature of the table, in no order.

@@ -69,6 +69,16 @@ func tries(t *testing.T) map[Feature]func() error {
 		ShadowStack:    tryShadowStack,
 		RingRegWait:    func() error { return tryRingRegWait(t) },
 		RingQuery:      func() error { return call(unix.SYS_IO_URING_REGISTER, none, 35) }, // IORING_REGISTER_QUERY
+
+		CloneIntoCgroup: func() error {
+			return refusedWithClone(unix.EBADF, cloneArgs{flags: unix.CLONE_INTO_CGROUP, cgroup: 1 << 20})
+		},
+		CloneNewUser:            tryCloneNewUser,
+		CloneSetTID:             tryCloneSetTID,
+		Kcmp:                    func() error { return refusedWith(unix.ESRCH, unix.SYS_KCMP, none, none) },
+		MembarrierRegistrations: func() error { return call(unix.SYS_MEMBARRIER, 1<<9) },
+		ModifyLDT:               tryModifyLDT,
+		ShadowStackStatus:       tryShadowStackStatus,
 	}
 }
 

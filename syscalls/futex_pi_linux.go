@@ -1,0 +1,66 @@
+package syscalls
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// What the word of a priority-inheriting or robust futex holds: 0 while it is free, and else the thread that
+// owns it, as gettid(2) has it, with these bits.
+const (
+	FutexWaiters   = 1 << 31   // somebody waits in the kernel: the owner must unlock there
+	FutexOwnerDied = 1 << 30   // the owner died without unlocking (robust list); since 2.6.17
+	FutexTIDMask   = 1<<30 - 1 // the owner's thread ID
+)
+
+// FutexLockPI makes the calling thread the owner of the lock at addr, and sleeps until it can be. Meanwhile the owner
+// runs with the caller's priority, where that is higher. Callers first try to change the word from 0 to their thread
+// ID by compare and swap, and come here if that fails. A thread owns the lock, so the goroutine must stay on its
+// thread: runtime.LockOSThread from before the lock to after the unlock.
+//
+// A deadline is absolute, on CLOCK_REALTIME whatever the flags; nil is none. [FutexLockPI2] has the choice.
+//
+// Errors: EDEADLK, the caller owns it already; ESRCH, the thread in the word is none; EPERM, it is a kernel's;
+// EAGAIN, it is just exiting: call again; ETIMEDOUT; EINTR as [FutexWait]: nothing here retries; EINVAL, the word
+// and the kernel's queue contradict each other; ENOMEM; EFAULT.
+//
+// Since Linux 2.6.18 (CONFIG_FUTEX_PI, else ENOSYS). No privilege. Safe for concurrent use. futex(2), FUTEX_LOCK_PI.
+func FutexLockPI(addr *uint32, flags FutexFlags, deadline *unix.Timespec) error {
+	return futexLocks(futexLockPI, addr, flags, deadline)
+}
+
+// FutexLockPI2 is [FutexLockPI] with a deadline on CLOCK_MONOTONIC, or on CLOCK_REALTIME with FutexClockRealtime.
+// ENOSYS where the kernel is older.
+//
+// Since Linux 5.14. No privilege. Safe for concurrent use. futex(2), FUTEX_LOCK_PI2.
+func FutexLockPI2(addr *uint32, flags FutexFlags, deadline *unix.Timespec) error {
+	return futexLocks(futexLockPI2, addr, flags, deadline)
+}
+
+func futexLocks(op FutexFlags, addr *uint32, flags FutexFlags, deadline *unix.Timespec) error {
+	_, _, errno := Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(addr)), uintptr(op|flags), 0,
+		uintptr(unsafe.Pointer(deadline)), 0, 0)
+	return futexError(errno)
+}
+
+// FutexTrylockPI is [FutexLockPI] that does not wait for an owner: it takes a lock that the word says is taken but
+// the kernel knows to be free, as after the death of its owner.
+//
+// Errors as FutexLockPI has; EAGAIN, the lock is another's.
+//
+// Since Linux 2.6.18. No privilege. Safe for concurrent use. futex(2), FUTEX_TRYLOCK_PI.
+func FutexTrylockPI(addr *uint32, flags FutexFlags) error {
+	return futexLocks(futexTrylockPI, addr, flags, nil)
+}
+
+// FutexUnlockPI hands the lock at addr to the waiter of the highest priority, or sets the word to 0. The calling
+// thread must own it. Owners call it where their compare and swap of the word from their thread ID to 0 fails, because
+// FutexWaiters is set.
+//
+// Errors: EPERM, the calling thread is not the owner; EINVAL, EFAULT.
+//
+// Since Linux 2.6.18. No privilege. Safe for concurrent use. futex(2), FUTEX_UNLOCK_PI.
+func FutexUnlockPI(addr *uint32, flags FutexFlags) error {
+	return futexLocks(futexUnlockPI, addr, flags, nil)
+}
