@@ -15,7 +15,7 @@ import (
 
 // rawCall compares the way into the kernel and back: getppid does nothing there.
 func rawCall() Benchmark {
-	const n = 2_000_000
+	const n = 200_000
 	return Benchmark{
 		Group: "calls", Name: "raw-call", Unit: Nanoseconds, Per: "call",
 		What: "getppid, " + strconv.Itoa(n) + " in a row",
@@ -37,7 +37,7 @@ func rawCall() Benchmark {
 
 // clock compares the ways to the time that do not enter the kernel.
 func clock() Benchmark {
-	const n = 5_000_000
+	const n = 1_000_000
 	return Benchmark{
 		Group: "calls", Name: "clock", Unit: Nanoseconds, Per: "call",
 		What: "the monotonic clock, " + strconv.Itoa(n) + " in a row",
