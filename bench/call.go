@@ -15,7 +15,7 @@ import (
 
 // rawCall compares the way into the kernel and back: getppid does nothing there.
 func rawCall() Benchmark {
-	const n = 200_000
+	const n = 50_000
 	return Benchmark{
 		Group: "calls", Name: "raw-call", Unit: Nanoseconds, Per: "call",
 		What: "getppid, " + strconv.Itoa(n) + " in a row",
