@@ -14,7 +14,9 @@ import (
 
 // What the assembly needs to store g where a signal handler looks for it; written once, by prepare.
 var (
-	saveG                  bool
+	//lint:ignore U1000 the assembly reads it
+	saveG bool
+	//lint:ignore U1000 the assembly reads them
 	mOffset, gsignalOffset uintptr
 )
 
