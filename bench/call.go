@@ -15,7 +15,7 @@ import (
 
 // rawCall compares the way into the kernel and back: getppid does nothing there.
 func rawCall() Benchmark {
-	const n = 50_000
+	const n = 1_000_000
 	return Benchmark{
 		Group: "calls", Name: "raw-call", Unit: Nanoseconds, Per: "call",
 		What: "getppid, " + strconv.Itoa(n) + " in a row",
@@ -85,7 +85,7 @@ func threeWays() Benchmark {
 
 // inPipe measures one of two calls on a pipe.
 func inPipe(label string, n int, each func(r, w int, b []byte)) Subject {
-	return inProcess(label, 2*n, func(int) {
+	return inProcess(label, 2*n, func(calls int) {
 		var fds [2]int
 		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 			panic(err) // a process without descriptors measures nothing
@@ -93,7 +93,7 @@ func inPipe(label string, n int, each func(r, w int, b []byte)) Subject {
 		defer unix.Close(fds[0])
 		defer unix.Close(fds[1])
 		b := make([]byte, 1)
-		for range n {
+		for range calls / 2 {
 			each(fds[0], fds[1], b)
 		}
 	})

@@ -104,6 +104,9 @@ var (
 	noFunction = regexp.MustCompile(`^(no|numbers? only|constants only)$`)
 )
 
+// notCalls can fail and make no call.
+var notCalls = []string{"NodesOf"}
+
 // callRows reads the table.
 func callRows(t *testing.T, text string) (rows []callRow) {
 	t.Helper()
@@ -215,7 +218,7 @@ func TestTableOfCallsIsTrue(t *testing.T) {
 		}
 	}
 	for _, name := range functions {
-		if !seen[name] {
+		if !seen[name] && !slices.Contains(notCalls, name) {
 			t.Errorf("%s is not in syscalls/CALLS.md", name)
 		}
 	}
