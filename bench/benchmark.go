@@ -59,6 +59,7 @@ func benchmarks() []Benchmark {
 	return []Benchmark{
 		rawCall(),
 		clock(),
+		threeWays(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),

@@ -210,5 +210,5 @@ func seccompFilter(context.Context) Check {
 		return passed("mode %d, and it lets by what probe needs", mode)
 	}
 	return limited(fmt.Sprintf("mode %d, stops %s", mode, strings.Join(stopped, ", ")), "what needs these calls fails, whatever the privilege",
-		"start the container with --security-opt seccomp=unconfined")
+		unconfined)
 }
