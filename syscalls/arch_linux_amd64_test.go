@@ -115,11 +115,11 @@ func TestGoHasNoShadowStack(t *testing.T) {
 		featuretest.Skip(t, features.ShadowStackStatus, err)
 	}
 	status := readStatus(t, "/proc/thread-self/status")
-	if shows, ok := status["x86_Thread_features"]; !ok || strings.Contains(shows, "shstk") != (on&ShadowStackOn != 0) {
+	if shows, ok := status["x86_Thread_features"]; !ok || strings.Contains(shows, "shstk") != (on&ARCH_SHSTK_SHSTK != 0) {
 		t.Errorf("it is %v, the kernel shows %q (%v)", on, shows, ok)
 	}
 	onThread(func() {
-		if err := LockShadowStack(ShadowStackWrite); err != nil {
+		if err := LockShadowStack(ARCH_SHSTK_WRSS); err != nil {
 			t.Error(err)
 		}
 		if locked := readStatus(t, "/proc/thread-self/status")["x86_Thread_features_locked"]; locked != "wrss" {
@@ -167,17 +167,17 @@ func TestTableHasTheSegmentsThatWereSet(t *testing.T) {
 			t.Errorf("after it was cleared it has %#x, %v", uint64(table[want.Entry]), err)
 		}
 	}
-	if len(before) > LDTEntries {
+	if len(before) > LDT_ENTRIES {
 		t.Errorf("the table had %d entries", len(before))
 	}
 	for _, bad := range []UserDesc{
-		{Entry: LDTEntries, Flags: Segment32Bit},
+		{Entry: LDT_ENTRIES, Flags: Segment32Bit},
 		{Entry: 1, Flags: SegmentCode | SegmentStack}, // conforming code, present
 	} {
 		expect(t, SetLDTEntry(bad), unix.EINVAL)
 	}
 	expect(t, ClearLDTEntry(-1), unix.EINVAL)
-	expect(t, ClearLDTEntry(LDTEntries), unix.EINVAL)
+	expect(t, ClearLDTEntry(LDT_ENTRIES), unix.EINVAL)
 }
 
 func TestUserDescMirror(t *testing.T) {

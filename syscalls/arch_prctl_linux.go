@@ -30,11 +30,11 @@ type ShadowStackFeatures uint64
 
 // Parts of the user shadow stack, from <asm/prctl.h>.
 const (
-	ShadowStackOn    ShadowStackFeatures = 1 // returns are checked (ARCH_SHSTK_SHSTK)
-	ShadowStackWrite ShadowStackFeatures = 2 // WRSS is allowed (ARCH_SHSTK_WRSS)
+	ARCH_SHSTK_SHSTK ShadowStackFeatures = 1 // returns are checked
+	ARCH_SHSTK_WRSS  ShadowStackFeatures = 2 // WRSS is allowed
 )
 
 // String names the parts as <asm/prctl.h> does.
 func (f ShadowStackFeatures) String() string {
-	return flagNames(uint64(f), []flagName{{1, "ARCH_SHSTK_SHSTK"}, {2, "ARCH_SHSTK_WRSS"}})
+	return flagNames(uint64(f), []flagName{{uint64(ARCH_SHSTK_SHSTK), "ARCH_SHSTK_SHSTK"}, {uint64(ARCH_SHSTK_WRSS), "ARCH_SHSTK_WRSS"}})
 }

@@ -42,10 +42,10 @@ func ExampleClone3_program() {
 }
 
 func ExampleMembarrier() {
-	if err := syscalls.Membarrier(syscalls.MembarrierRegisterPrivateExpedited); err != nil {
+	if err := syscalls.Membarrier(syscalls.MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED); err != nil {
 		fmt.Println(err)
 	}
-	fmt.Println(syscalls.MembarrierPrivateExpedited, syscalls.Membarrier(syscalls.MembarrierPrivateExpedited))
+	fmt.Println(syscalls.MEMBARRIER_CMD_PRIVATE_EXPEDITED, syscalls.Membarrier(syscalls.MEMBARRIER_CMD_PRIVATE_EXPEDITED))
 	// Output: MEMBARRIER_CMD_PRIVATE_EXPEDITED <nil>
 }
 
@@ -60,7 +60,7 @@ func ExampleRegisterRseq() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("a processor:", r.Load().CPUID < syscalls.RseqRegistrationFailed)
+	fmt.Println("a processor:", r.Load().CPUID < syscalls.RSEQ_CPU_ID_REGISTRATION_FAILED)
 	if err := r.Close(); err != nil {
 		fmt.Println(err)
 	}
@@ -83,7 +83,7 @@ func ExampleKcmpFiles() {
 
 func ExampleCurrentPersonality() {
 	p, err := syscalls.CurrentPersonality()
-	fmt.Println(p&syscalls.ReadImpliesExec, err)
+	fmt.Println(p&syscalls.READ_IMPLIES_EXEC, err)
 	// Output: 0 <nil>
 }
 

@@ -15,12 +15,12 @@ import (
 // Go has a handler for SIGSEGV, on the signal stack.
 func ExampleGetSigaction() {
 	a, err := syscalls.GetSigaction(unix.SIGSEGV)
-	fmt.Println(a.Handler > syscalls.SigIgnore, a.Flags&(syscalls.SaSiginfo|syscalls.SaOnStack), err)
+	fmt.Println(a.Handler > syscalls.SIG_IGN, a.Flags&(syscalls.SA_SIGINFO|syscalls.SA_ONSTACK), err)
 	// Output: true SA_SIGINFO|SA_ONSTACK <nil>
 }
 
 func ExampleSetSigaction() {
-	_, err := syscalls.SetSigaction(unix.SIGKILL, syscalls.Sigaction{Handler: syscalls.SigIgnore})
+	_, err := syscalls.SetSigaction(unix.SIGKILL, syscalls.Sigaction{Handler: syscalls.SIG_IGN})
 	fmt.Println(err)
 	// Output: rt_sigaction: invalid argument
 }
@@ -48,6 +48,6 @@ func ExampleSigaltstack() {
 // Only a tracer is told.
 func ExamplePtraceGetSyscallInfo() {
 	_, err := syscalls.PtraceGetSyscallInfo(os.Getpid())
-	fmt.Println(syscalls.SyscallAtExit, err)
+	fmt.Println(unix.PTRACE_SYSCALL_INFO_EXIT, err)
 	// Output: PTRACE_SYSCALL_INFO_EXIT ptrace: no such process
 }

@@ -9,25 +9,25 @@ import (
 )
 
 // Futex2Flags are those of one futex in [FutexWaitv] and the futex2 calls: its size, and whom it is shared with.
-// Futex2Size32 must be among them.
+// FUTEX2_SIZE_U32 must be among them.
 type Futex2Flags uint32
 
 // Flags of futex2 calls.
 const (
-	Futex2Size8     Futex2Flags = 0   // the futex has 8 bits; no kernel up to 6.18 takes it: EINVAL
-	Futex2Size16    Futex2Flags = 1   // 16 bits; as above
-	Futex2Size32    Futex2Flags = 2   // 32 bits
-	Futex2Size64    Futex2Flags = 3   // 64 bits; no kernel up to 6.18 takes it
-	Futex2NUMA      Futex2Flags = 4   // a second word after the futex says the NUMA node of its queue; since 6.16
-	Futex2MemPolicy Futex2Flags = 8   // the memory's policy says the node (FUTEX2_MPOL); since 6.16
-	Futex2Private   Futex2Flags = 128 // threads of this process only
+	FUTEX2_SIZE_U8  Futex2Flags = 0   // the futex has 8 bits; no kernel up to 6.18 takes it: EINVAL
+	FUTEX2_SIZE_U16 Futex2Flags = 1   // 16 bits; as above
+	FUTEX2_SIZE_U32 Futex2Flags = 2   // 32 bits
+	FUTEX2_SIZE_U64 Futex2Flags = 3   // 64 bits; no kernel up to 6.18 takes it
+	FUTEX2_NUMA     Futex2Flags = 4   // a second word after the futex says the NUMA node of its queue; since 6.16
+	FUTEX2_MPOL     Futex2Flags = 8   // the memory's policy says the node; since 6.16
+	FUTEX2_PRIVATE  Futex2Flags = 128 // threads of this process only
 )
 
 // String names the flags as <linux/futex.h> does. The size is always named: 8 bits have no bit.
 func (f Futex2Flags) String() string {
 	s := [...]string{"FUTEX2_SIZE_U8", "FUTEX2_SIZE_U16", "FUTEX2_SIZE_U32", "FUTEX2_SIZE_U64"}[f&3]
 	if f &^= 3; f != 0 {
-		s += "|" + flagNames(uint64(f), []flagName{{4, "FUTEX2_NUMA"}, {8, "FUTEX2_MPOL"}, {128, "FUTEX2_PRIVATE"}})
+		s += "|" + flagNames(uint64(f), []flagName{{uint64(FUTEX2_NUMA), "FUTEX2_NUMA"}, {uint64(FUTEX2_MPOL), "FUTEX2_MPOL"}, {uint64(FUTEX2_PRIVATE), "FUTEX2_PRIVATE"}})
 	}
 	return s
 }
@@ -38,19 +38,19 @@ type FutexWaiter struct {
 	_     structs.HostLayout
 	Val   uint64      // what the word is expected to be; the upper half must be 0 for 32 bits
 	Addr  *uint32     // the word
-	Flags Futex2Flags // Futex2Size32, mostly with Futex2Private
+	Flags Futex2Flags // FUTEX2_SIZE_U32, mostly with FUTEX2_PRIVATE
 	_     uint32
 }
 
-// FutexWaitvMax is how many futexes [FutexWaitv] takes.
-const FutexWaitvMax = 128
+// FUTEX_WAITV_MAX is how many futexes [FutexWaitv] takes.
+const FUTEX_WAITV_MAX = 128
 
 // FutexWaitv sleeps while each futex has its value, until one is woken, and returns the index of one that was.
 // The others may have been as well. A deadline is absolute, on CLOCK_MONOTONIC or CLOCK_REALTIME, which clock
 // says; nil is none, and clock then without meaning.
 //
 // Errors: EAGAIN, some word was not its value; ETIMEDOUT; EINTR, a signal came, and is not retried; EINVAL, no
-// futex or more than [FutexWaitvMax], another clock, unknown flags; EFAULT; ENOMEM; ENOSYS.
+// futex or more than [FUTEX_WAITV_MAX], another clock, unknown flags; EFAULT; ENOMEM; ENOSYS.
 //
 // Since Linux 5.16. No privilege. Safe for concurrent use. Documentation/userspace-api/futex2.rst.
 func FutexWaitv(waiters []FutexWaiter, deadline *unix.Timespec, clock int32) (woken int, err error) {

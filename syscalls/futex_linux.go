@@ -18,27 +18,27 @@ import (
 // four bytes (a *uint32 is), or the error is EINVAL.
 //
 // The word may be on Go's heap, which does not move. Callers should use sync/atomic on it. For a futex shared
-// with another process it must be in a shared mapping, and FutexPrivate must not be given.
+// with another process it must be in a shared mapping, and FUTEX_PRIVATE_FLAG must not be given.
 //
 // Waiting is cooperative: it holds no processor (P) of Go's, but it does hold a thread.
 type FutexFlags uint32
 
 // Flags of the calls of futex(2).
 const (
-	FutexPrivate       FutexFlags = 128 // threads of this process only: the kernel finds the queue faster; since 2.6.22
-	FutexClockRealtime FutexFlags = 256 // absolute times are CLOCK_REALTIME's; since 2.6.28, only where a function says so
+	FUTEX_PRIVATE_FLAG   FutexFlags = 128 // threads of this process only: the kernel finds the queue faster; since 2.6.22
+	FUTEX_CLOCK_REALTIME FutexFlags = 256 // absolute times are CLOCK_REALTIME's; since 2.6.28, only where a function says so
 )
 
 // String names the flags as <linux/futex.h> does.
 func (f FutexFlags) String() string {
-	return flagNames(uint64(f), []flagName{{128, "FUTEX_PRIVATE_FLAG"}, {256, "FUTEX_CLOCK_REALTIME"}})
+	return flagNames(uint64(f), []flagName{{uint64(FUTEX_PRIVATE_FLAG), "FUTEX_PRIVATE_FLAG"}, {uint64(FUTEX_CLOCK_REALTIME), "FUTEX_CLOCK_REALTIME"}})
 }
 
 // FutexAll is the count that wakes, or moves, all that wait.
 const FutexAll = math.MaxInt32
 
-// FutexMatchAny is the mask of bits that meets every other (FUTEX_BITSET_MATCH_ANY).
-const FutexMatchAny = math.MaxUint32
+// FUTEX_BITSET_MATCH_ANY is the mask of bits that meets every other.
+const FUTEX_BITSET_MATCH_ANY = math.MaxUint32
 
 // Operations of futex(2), from <linux/futex.h>.
 const (
@@ -87,7 +87,7 @@ func FutexWait(addr *uint32, val uint32, flags FutexFlags, timeout time.Duration
 
 // FutexWaitBitset is [FutexWait] with a mask, which must not be zero: [FutexWakeBitset] passes over those whose
 // mask has no bit in common with its own. A deadline is absolute, on CLOCK_MONOTONIC, or on CLOCK_REALTIME with
-// FutexClockRealtime; nil is none.
+// FUTEX_CLOCK_REALTIME; nil is none.
 //
 // Errors as FutexWait has; EINVAL also for a mask of zero or a deadline that is no time.
 //

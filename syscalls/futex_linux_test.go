@@ -24,31 +24,31 @@ func TestWakeFindsWhoSleeps(t *testing.T) {
 		wake func(word *uint32) (int, error)
 	}{
 		{
-			"wait", func(w *uint32) error { return FutexWait(w, 7, FutexPrivate, -1) },
-			func(w *uint32) (int, error) { return FutexWake(w, FutexAll, FutexPrivate) },
+			"wait", func(w *uint32) error { return FutexWait(w, 7, FUTEX_PRIVATE_FLAG, -1) },
+			func(w *uint32) (int, error) { return FutexWake(w, FutexAll, FUTEX_PRIVATE_FLAG) },
 		},
 		{
 			"shared", func(w *uint32) error { return FutexWait(w, 7, 0, time.Hour) },
 			func(w *uint32) (int, error) { return FutexWake(w, 1, 0) },
 		},
 		{
-			"bitset", func(w *uint32) error { return FutexWaitBitset(w, 7, 2, FutexPrivate, nil) },
+			"bitset", func(w *uint32) error { return FutexWaitBitset(w, 7, 2, FUTEX_PRIVATE_FLAG, nil) },
 			func(w *uint32) (int, error) {
-				if n, err := FutexWakeBitset(w, FutexAll, 4, FutexPrivate); n != 0 || err != nil {
+				if n, err := FutexWakeBitset(w, FutexAll, 4, FUTEX_PRIVATE_FLAG); n != 0 || err != nil {
 					return n, fmt.Errorf("a mask without a bit in common woke %d: %w", n, err)
 				}
-				return FutexWakeBitset(w, FutexAll, 6, FutexPrivate)
+				return FutexWakeBitset(w, FutexAll, 6, FUTEX_PRIVATE_FLAG)
 			},
 		},
 		{
 			"futex2", func(w *uint32) error {
-				return Futex2Wait(w, 7, 2, Futex2Size32|Futex2Private, nil, unix.CLOCK_MONOTONIC)
+				return Futex2Wait(w, 7, 2, FUTEX2_SIZE_U32|FUTEX2_PRIVATE, nil, unix.CLOCK_MONOTONIC)
 			},
 			func(w *uint32) (int, error) {
-				if n, err := Futex2Wake(w, FutexMatchAny, 0, Futex2Size32|Futex2Private); n != 0 || err != nil {
+				if n, err := Futex2Wake(w, FUTEX_BITSET_MATCH_ANY, 0, FUTEX2_SIZE_U32|FUTEX2_PRIVATE); n != 0 || err != nil {
 					return n, fmt.Errorf("a wake of none woke %d: %w", n, err)
 				}
-				return Futex2Wake(w, 3, FutexAll, Futex2Size32|Futex2Private)
+				return Futex2Wake(w, 3, FutexAll, FUTEX2_SIZE_U32|FUTEX2_PRIVATE)
 			},
 		},
 	} {
@@ -74,7 +74,7 @@ func TestWakeFindsWhoSleeps(t *testing.T) {
 
 func needFutex2(t *testing.T) {
 	t.Helper()
-	if _, err := Futex2Wake(new(uint32), FutexMatchAny, 1, Futex2Size32|Futex2Private); isError(err, unix.ENOSYS) {
+	if _, err := Futex2Wake(new(uint32), FUTEX_BITSET_MATCH_ANY, 1, FUTEX2_SIZE_U32|FUTEX2_PRIVATE); isError(err, unix.ENOSYS) {
 		featuretest.Skip(t, features.Futex2, err)
 	}
 }
@@ -93,14 +93,14 @@ func TestTimeoutsAreByTheClockThatWasAsked(t *testing.T) {
 		*ts = unix.NsecToTimespec(ts.Nano() + int64(time.Millisecond))
 		return ts
 	}
-	const real = FutexPrivate | FutexClockRealtime
+	const real = FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME
 	for _, tt := range []struct {
 		name  string
 		clock int32
 		wait  func(deadline *unix.Timespec) error
 	}{
-		{"wait", unix.CLOCK_MONOTONIC, func(*unix.Timespec) error { return FutexWait(word, 0, FutexPrivate, time.Millisecond) }},
-		{"bitset", unix.CLOCK_MONOTONIC, func(d *unix.Timespec) error { return FutexWaitBitset(word, 0, 1, FutexPrivate, d) }},
+		{"wait", unix.CLOCK_MONOTONIC, func(*unix.Timespec) error { return FutexWait(word, 0, FUTEX_PRIVATE_FLAG, time.Millisecond) }},
+		{"bitset", unix.CLOCK_MONOTONIC, func(d *unix.Timespec) error { return FutexWaitBitset(word, 0, 1, FUTEX_PRIVATE_FLAG, d) }},
 		{"bitset realtime", unix.CLOCK_REALTIME, func(d *unix.Timespec) error { return FutexWaitBitset(word, 0, 1, real, d) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,29 +112,29 @@ func TestTimeoutsAreByTheClockThatWasAsked(t *testing.T) {
 		})
 	}
 	bad := &unix.Timespec{Nsec: 1e9}
-	expect(t, FutexWaitBitset(word, 0, 1, FutexPrivate, bad), unix.EINVAL)
-	expect(t, FutexWaitBitset(word, 0, 0, FutexPrivate, nil), unix.EINVAL) // nothing could wake it
+	expect(t, FutexWaitBitset(word, 0, 1, FUTEX_PRIVATE_FLAG, bad), unix.EINVAL)
+	expect(t, FutexWaitBitset(word, 0, 0, FUTEX_PRIVATE_FLAG, nil), unix.EINVAL) // nothing could wake it
 }
 
 func TestCountsThatTheKernelCannotMeanAreRefused(t *testing.T) {
 	word := new(uint32)
 	for _, n := range []int{-1, FutexAll + 1} {
-		_, err := FutexWake(word, n, FutexPrivate)
+		_, err := FutexWake(word, n, FUTEX_PRIVATE_FLAG)
 		expect(t, err, unix.EINVAL)
-		_, err = FutexWakeBitset(word, n, 1, FutexPrivate)
+		_, err = FutexWakeBitset(word, n, 1, FUTEX_PRIVATE_FLAG)
 		expect(t, err, unix.EINVAL)
-		_, err = FutexRequeue(word, n, 1, word, FutexPrivate)
+		_, err = FutexRequeue(word, n, 1, word, FUTEX_PRIVATE_FLAG)
 		expect(t, err, unix.EINVAL)
-		_, err = FutexCmpRequeue(word, 0, 1, n, word, FutexPrivate)
+		_, err = FutexCmpRequeue(word, 0, 1, n, word, FUTEX_PRIVATE_FLAG)
 		expect(t, err, unix.EINVAL)
-		_, err = FutexWakeOp(word, 1, word, n, FutexOp{}, FutexPrivate)
+		_, err = FutexWakeOp(word, 1, word, n, FutexOp{}, FUTEX_PRIVATE_FLAG)
 		expect(t, err, unix.EINVAL)
-		_, err = Futex2Wake(word, 1, n, Futex2Size32)
+		_, err = Futex2Wake(word, 1, n, FUTEX2_SIZE_U32)
 		expect(t, err, unix.EINVAL)
 		_, err = Futex2Requeue(FutexWaiter{}, FutexWaiter{}, n, 0)
 		expect(t, err, unix.EINVAL)
 	}
-	_, err := FutexWakeBitset(word, 1, 0, FutexPrivate)
+	_, err := FutexWakeBitset(word, 1, 0, FUTEX_PRIVATE_FLAG)
 	expect(t, err, unix.EINVAL)
 }
 
@@ -147,22 +147,22 @@ func TestRequeueMovesSleepersToAnotherWord(t *testing.T) {
 		stale func() error
 	}{
 		{
-			"requeue", func(wake, requeue int) (int, error) { return FutexRequeue(from, wake, requeue, to, FutexPrivate) },
-			func() error { _, err := FutexRequeue(from, 0, 0, to, FutexPrivate|1<<9); return err },
+			"requeue", func(wake, requeue int) (int, error) { return FutexRequeue(from, wake, requeue, to, FUTEX_PRIVATE_FLAG) },
+			func() error { _, err := FutexRequeue(from, 0, 0, to, FUTEX_PRIVATE_FLAG|1<<9); return err },
 		},
 		{
 			"cmp_requeue", func(wake, requeue int) (int, error) {
-				return FutexCmpRequeue(from, 0, wake, requeue, to, FutexPrivate)
+				return FutexCmpRequeue(from, 0, wake, requeue, to, FUTEX_PRIVATE_FLAG)
 			},
-			func() error { _, err := FutexCmpRequeue(from, 1, 1, 1, to, FutexPrivate); return err },
+			func() error { _, err := FutexCmpRequeue(from, 1, 1, 1, to, FUTEX_PRIVATE_FLAG); return err },
 		},
 		{
 			"futex2", func(wake, requeue int) (int, error) {
-				const flags = Futex2Size32 | Futex2Private
+				const flags = FUTEX2_SIZE_U32 | FUTEX2_PRIVATE
 				return Futex2Requeue(FutexWaiter{Addr: from, Flags: flags}, FutexWaiter{Addr: to, Flags: flags}, wake, requeue)
 			},
 			func() error {
-				const flags = Futex2Size32 | Futex2Private
+				const flags = FUTEX2_SIZE_U32 | FUTEX2_PRIVATE
 				_, err := Futex2Requeue(FutexWaiter{Addr: from, Val: 1, Flags: flags}, FutexWaiter{Addr: to, Flags: flags}, 1, 1)
 				return err
 			},
@@ -176,7 +176,7 @@ func TestRequeueMovesSleepersToAnotherWord(t *testing.T) {
 			from, to = &words[0], &words[1]
 			done := make(chan error, 3)
 			for range 3 {
-				s := startSleeper(t, func() error { err := FutexWait(from, 0, FutexPrivate, -1); done <- err; return err })
+				s := startSleeper(t, func() error { err := FutexWait(from, 0, FUTEX_PRIVATE_FLAG, -1); done <- err; return err })
 				s.asleep(t, address(from))
 			}
 			if n, err := tt.move(1, 1); n != 2 || err != nil {
@@ -188,11 +188,11 @@ func TestRequeueMovesSleepersToAnotherWord(t *testing.T) {
 				want = unix.ENOSYS // of an operation that does not exist
 			}
 			expect(t, tt.stale(), want)
-			if n, err := FutexWake(to, FutexAll, FutexPrivate); n != 1 || err != nil {
+			if n, err := FutexWake(to, FutexAll, FUTEX_PRIVATE_FLAG); n != 1 || err != nil {
 				t.Fatalf("woke %d, %v where one was moved to", n, err)
 			}
 			expect(t, <-done, nil)
-			if n, err := FutexWake(from, FutexAll, FutexPrivate); n != 1 || err != nil {
+			if n, err := FutexWake(from, FutexAll, FUTEX_PRIVATE_FLAG); n != 1 || err != nil {
 				t.Fatalf("woke %d, %v where one stayed", n, err)
 			}
 			expect(t, <-done, nil)
@@ -207,19 +207,19 @@ func TestWakeOpChangesOneWordAndWakesTwo(t *testing.T) {
 		from, to    uint32
 		wakesSecond bool
 	}{
-		{FutexOp{Do: FutexSet, Arg: 5, If: FutexEqual, Than: 3}, 3, 5, true},
-		{FutexOp{Do: FutexSet, Arg: 5, If: FutexNotEqual, Than: 3}, 3, 5, false},
-		{FutexOp{Do: FutexAdd, Arg: -1, If: FutexLess, Than: -1}, 0xfffffffe, 0xfffffffd, true},
-		{FutexOp{Do: FutexOr, Arg: 31, Shifted: true, If: FutexGreater, Than: 6}, 7, 1<<31 | 7, true},
-		{FutexOp{Do: FutexAndNot, Arg: 6, If: FutexLessEqual, Than: 6}, 7, 1, false},
-		{FutexOp{Do: FutexXor, Arg: 3, If: FutexGreaterEqual, Than: 6}, 6, 5, true},
+		{FutexOp{Do: FUTEX_OP_SET, Arg: 5, If: FUTEX_OP_CMP_EQ, Than: 3}, 3, 5, true},
+		{FutexOp{Do: FUTEX_OP_SET, Arg: 5, If: FUTEX_OP_CMP_NE, Than: 3}, 3, 5, false},
+		{FutexOp{Do: FUTEX_OP_ADD, Arg: -1, If: FUTEX_OP_CMP_LT, Than: -1}, 0xfffffffe, 0xfffffffd, true},
+		{FutexOp{Do: FUTEX_OP_OR, Arg: 31, Shifted: true, If: FUTEX_OP_CMP_GT, Than: 6}, 7, 1<<31 | 7, true},
+		{FutexOp{Do: FUTEX_OP_ANDN, Arg: 6, If: FUTEX_OP_CMP_LE, Than: 6}, 7, 1, false},
+		{FutexOp{Do: FUTEX_OP_XOR, Arg: 3, If: FUTEX_OP_CMP_GE, Than: 6}, 6, 5, true},
 	} {
 		words[0], words[1] = 0, tt.from
-		first := startSleeper(t, func() error { return FutexWait(&words[0], 0, FutexPrivate, -1) })
-		second := startSleeper(t, func() error { return FutexWait(&words[1], tt.from, FutexPrivate, -1) })
+		first := startSleeper(t, func() error { return FutexWait(&words[0], 0, FUTEX_PRIVATE_FLAG, -1) })
+		second := startSleeper(t, func() error { return FutexWait(&words[1], tt.from, FUTEX_PRIVATE_FLAG, -1) })
 		first.asleep(t, address(&words[0]))
 		second.asleep(t, address(&words[1]))
-		n, err := FutexWakeOp(&words[0], 1, &words[1], 1, tt.op, FutexPrivate)
+		n, err := FutexWakeOp(&words[0], 1, &words[1], 1, tt.op, FUTEX_PRIVATE_FLAG)
 		want := 1
 		if tt.wakesSecond {
 			want = 2
@@ -229,14 +229,14 @@ func TestWakeOpChangesOneWordAndWakesTwo(t *testing.T) {
 		}
 		first.woken(t, nil)
 		if !tt.wakesSecond {
-			if n, err := FutexWake(&words[1], 1, FutexPrivate); n != 1 || err != nil {
+			if n, err := FutexWake(&words[1], 1, FUTEX_PRIVATE_FLAG); n != 1 || err != nil {
 				t.Errorf("woke %d, %v", n, err)
 			}
 		}
 		second.woken(t, nil)
 	}
 	for _, op := range []FutexOp{{Arg: 2048}, {Than: -2049}, {Arg: 32, Shifted: true}, {Do: 5}, {If: 6}} {
-		_, err := FutexWakeOp(&words[0], 1, &words[1], 1, op, FutexPrivate)
+		_, err := FutexWakeOp(&words[0], 1, &words[1], 1, op, FUTEX_PRIVATE_FLAG)
 		expect(t, err, unix.EINVAL)
 	}
 }
@@ -245,7 +245,7 @@ func TestWaitvTellsWhichOfThemWoke(t *testing.T) {
 	words := new([3]uint32)
 	var waiters []FutexWaiter
 	for i := range words {
-		waiters = append(waiters, FutexWaiter{Addr: &words[i], Flags: Futex2Size32 | Futex2Private})
+		waiters = append(waiters, FutexWaiter{Addr: &words[i], Flags: FUTEX2_SIZE_U32 | FUTEX2_PRIVATE})
 	}
 	past := &unix.Timespec{Sec: 1}
 	if _, err := FutexWaitv(waiters, past, unix.CLOCK_MONOTONIC); isError(err, unix.ENOSYS) {
@@ -258,7 +258,7 @@ func TestWaitvTellsWhichOfThemWoke(t *testing.T) {
 		return err
 	})
 	s.asleep(t, uintptr(unsafe.Pointer(&waiters[0])))
-	if n, err := FutexWake(&words[2], 1, FutexPrivate); n != 1 || err != nil {
+	if n, err := FutexWake(&words[2], 1, FUTEX_PRIVATE_FLAG); n != 1 || err != nil {
 		t.Fatalf("woke %d, %v", n, err)
 	}
 	s.woken(t, nil)
@@ -270,7 +270,7 @@ func TestWaitvTellsWhichOfThemWoke(t *testing.T) {
 	expect(t, err, unix.ETIMEDOUT)
 	_, err = FutexWaitv(nil, nil, 0)
 	expect(t, err, unix.EINVAL)
-	_, err = FutexWaitv(make([]FutexWaiter, FutexWaitvMax+1), nil, 0)
+	_, err = FutexWaitv(make([]FutexWaiter, FUTEX_WAITV_MAX+1), nil, 0)
 	expect(t, err, unix.EINVAL)
 	waiters[1].Val = 1
 	_, err = FutexWaitv(waiters, nil, 0)
@@ -280,24 +280,26 @@ func TestWaitvTellsWhichOfThemWoke(t *testing.T) {
 func TestFutex2RefusesWhatItDoesNotKnow(t *testing.T) {
 	needFutex2(t)
 	word := new(uint32)
-	const flags = Futex2Size32 | Futex2Private
+	const flags = FUTEX2_SIZE_U32 | FUTEX2_PRIVATE
 	expect(t, Futex2Wait(word, 0, 1, flags, &unix.Timespec{Sec: 1}, unix.CLOCK_MONOTONIC), unix.ETIMEDOUT)
 	expect(t, Futex2Wait(word, 0, 1, flags, &unix.Timespec{Sec: 1}, unix.CLOCK_BOOTTIME), unix.EINVAL)
 	expect(t, Futex2Wait(word, 0, 0, flags, nil, 0), unix.EINVAL)
 	expect(t, Futex2Wait(word, 1<<32, 1, flags, nil, 0), unix.EINVAL)
-	expect(t, Futex2Wait(word, 0, 1, Futex2Size64, nil, 0), unix.EINVAL)
+	expect(t, Futex2Wait(word, 0, 1, FUTEX2_SIZE_U64, nil, 0), unix.EINVAL)
 	_, err := Futex2Wake(word, 0, 1, flags)
 	expect(t, err, unix.EINVAL)
-	_, err = Futex2Requeue(FutexWaiter{Addr: word, Flags: flags}, FutexWaiter{Addr: word, Flags: Futex2Size32}, 1, 1)
+	_, err = Futex2Requeue(FutexWaiter{Addr: word, Flags: flags}, FutexWaiter{Addr: word, Flags: FUTEX2_SIZE_U32}, 1, 1)
 	expect(t, err, unix.EINVAL)
 }
 
 func TestPriorityInheritingLockHasOneOwner(t *testing.T) {
 	past := &unix.Timespec{Sec: 1}
 	for name, lock := range map[string]func(word *uint32, deadline *unix.Timespec) error{
-		"lock_pi":           func(w *uint32, d *unix.Timespec) error { return FutexLockPI(w, FutexPrivate, d) },
-		"lock_pi2":          func(w *uint32, d *unix.Timespec) error { return FutexLockPI2(w, FutexPrivate, d) },
-		"lock_pi2 realtime": func(w *uint32, d *unix.Timespec) error { return FutexLockPI2(w, FutexPrivate|FutexClockRealtime, d) },
+		"lock_pi":  func(w *uint32, d *unix.Timespec) error { return FutexLockPI(w, FUTEX_PRIVATE_FLAG, d) },
+		"lock_pi2": func(w *uint32, d *unix.Timespec) error { return FutexLockPI2(w, FUTEX_PRIVATE_FLAG, d) },
+		"lock_pi2 realtime": func(w *uint32, d *unix.Timespec) error {
+			return FutexLockPI2(w, FUTEX_PRIVATE_FLAG|FUTEX_CLOCK_REALTIME, d)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			word := new(uint32)
@@ -312,10 +314,10 @@ func TestPriorityInheritingLockHasOneOwner(t *testing.T) {
 			refused := make(chan bool)
 			s := startSleeper(t, func() error {
 				defer close(refused)
-				if err := FutexTrylockPI(word, FutexPrivate); !isError(err, unix.EAGAIN) {
+				if err := FutexTrylockPI(word, FUTEX_PRIVATE_FLAG); !isError(err, unix.EAGAIN) {
 					return fmt.Errorf("tried the lock of another: %w", err)
 				}
-				if err := FutexUnlockPI(word, FutexPrivate); !isError(err, unix.EPERM) {
+				if err := FutexUnlockPI(word, FUTEX_PRIVATE_FLAG); !isError(err, unix.EPERM) {
 					return fmt.Errorf("unlocked for another: %w", err)
 				}
 				if err := lock(word, past); !isError(err, unix.ETIMEDOUT) {
@@ -325,25 +327,25 @@ func TestPriorityInheritingLockHasOneOwner(t *testing.T) {
 				if err := lock(word, nil); err != nil {
 					return err
 				}
-				if *word&FutexTIDMask != uint32(unix.Gettid()) { // the bit for waiters may stay when none is left
+				if *word&FUTEX_TID_MASK != uint32(unix.Gettid()) { // the bit for waiters may stay when none is left
 					return fmt.Errorf("the word is %#x, the owner %#x", *word, unix.Gettid())
 				}
-				return FutexUnlockPI(word, FutexPrivate)
+				return FutexUnlockPI(word, FUTEX_PRIVATE_FLAG)
 			})
 			if !<-refused {
 				t.Fatal(<-s.done)
 			}
 			s.asleep(t, address(word))
-			if *word != me|FutexWaiters {
+			if *word != me|FUTEX_WAITERS {
 				t.Errorf("the word is %#x, want waiters and the owner, %#x", *word, me)
 			}
-			expect(t, FutexUnlockPI(word, FutexPrivate), nil)
+			expect(t, FutexUnlockPI(word, FUTEX_PRIVATE_FLAG), nil)
 			s.woken(t, nil)
 			if *word != 0 {
 				t.Errorf("the word of a free lock is %#x", *word)
 			}
-			expect(t, FutexTrylockPI(word, FutexPrivate), nil)
-			expect(t, FutexUnlockPI(word, FutexPrivate), nil)
+			expect(t, FutexTrylockPI(word, FUTEX_PRIVATE_FLAG), nil)
+			expect(t, FutexUnlockPI(word, FUTEX_PRIVATE_FLAG), nil)
 		})
 	}
 }
@@ -368,7 +370,7 @@ func TestRobustFutexOfADeadThreadIsHandedOn(t *testing.T) {
 	failed := make(chan error, 1)
 	go func() {
 		lockOtherThread() // and never unlocks: the thread ends with the goroutine
-		lock.word = uint32(unix.Gettid()) | FutexWaiters
+		lock.word = uint32(unix.Gettid()) | FUTEX_WAITERS
 		failed <- SetRobustList(head)
 		ready <- unix.Gettid()
 		<-die
@@ -378,11 +380,11 @@ func TestRobustFutexOfADeadThreadIsHandedOn(t *testing.T) {
 	if got, err := RobustList(owner); got != uintptr(unsafe.Pointer(head)) || err != nil {
 		t.Errorf("the kernel has a list at %#x, %v; want %p", got, err, head)
 	}
-	s := startSleeper(t, func() error { return FutexWait(&lock.word, uint32(owner)|FutexWaiters, 0, -1) })
+	s := startSleeper(t, func() error { return FutexWait(&lock.word, uint32(owner)|FUTEX_WAITERS, 0, -1) })
 	s.asleep(t, address(&lock.word))
 	close(die)
 	s.woken(t, nil)
-	if lock.word != FutexWaiters|FutexOwnerDied {
+	if lock.word != FUTEX_WAITERS|FUTEX_OWNER_DIED {
 		t.Errorf("the word is %#x", lock.word)
 	}
 
@@ -407,13 +409,13 @@ func TestSleepersHoldNoProcessor(t *testing.T) {
 	word := new(uint32)
 	sleepers := make([]*sleeper, runtime.GOMAXPROCS(0)+4)
 	for i := range sleepers {
-		sleepers[i] = startSleeper(t, func() error { return FutexWait(word, 0, FutexPrivate, -1) })
+		sleepers[i] = startSleeper(t, func() error { return FutexWait(word, 0, FUTEX_PRIVATE_FLAG, -1) })
 	}
 	for _, s := range sleepers {
 		s.asleep(t, address(word))
 	}
 	runtime.GC()
-	if n, err := FutexWake(word, FutexAll, FutexPrivate); n != len(sleepers) || err != nil {
+	if n, err := FutexWake(word, FutexAll, FUTEX_PRIVATE_FLAG); n != len(sleepers) || err != nil {
 		t.Errorf("woke %d of %d, %v", n, len(sleepers), err)
 	}
 	for _, s := range sleepers {
@@ -426,11 +428,11 @@ func TestFutexFlagsAreNamed(t *testing.T) {
 		got  fmt.Stringer
 		want string
 	}{
-		{FutexPrivate | FutexClockRealtime, "FUTEX_PRIVATE_FLAG|FUTEX_CLOCK_REALTIME"},
-		{Futex2Size32 | Futex2Private, "FUTEX2_SIZE_U32|FUTEX2_PRIVATE"},
-		{Futex2Size8, "FUTEX2_SIZE_U8"},
-		{FutexXor, "FUTEX_OP_XOR"},
-		{FutexGreaterEqual, "FUTEX_OP_CMP_GE"},
+		{FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME, "FUTEX_PRIVATE_FLAG|FUTEX_CLOCK_REALTIME"},
+		{FUTEX2_SIZE_U32 | FUTEX2_PRIVATE, "FUTEX2_SIZE_U32|FUTEX2_PRIVATE"},
+		{FUTEX2_SIZE_U8, "FUTEX2_SIZE_U8"},
+		{FUTEX_OP_XOR, "FUTEX_OP_XOR"},
+		{FUTEX_OP_CMP_GE, "FUTEX_OP_CMP_GE"},
 	} {
 		if got := tt.got.String(); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)

@@ -21,11 +21,11 @@ type FutexChange uint8
 
 // Changes of [FutexWakeOp].
 const (
-	FutexSet    FutexChange = iota // the word becomes the argument
-	FutexAdd                       // the argument is added
-	FutexOr                        // its bits are set
-	FutexAndNot                    // its bits are cleared
-	FutexXor                       // its bits are turned over
+	FUTEX_OP_SET  FutexChange = iota // the word becomes the argument
+	FUTEX_OP_ADD                     // the argument is added
+	FUTEX_OP_OR                      // its bits are set
+	FUTEX_OP_ANDN                    // its bits are cleared
+	FUTEX_OP_XOR                     // its bits are turned over
 )
 
 // String names the change as <linux/futex.h> does.
@@ -38,12 +38,12 @@ type FutexComparison uint8
 
 // Comparisons of [FutexWakeOp].
 const (
-	FutexEqual        FutexComparison = iota // the old value is the number
-	FutexNotEqual                            // it is another
-	FutexLess                                // it is below
-	FutexLessEqual                           // it is below or the number
-	FutexGreater                             // it is above
-	FutexGreaterEqual                        // it is above or the number
+	FUTEX_OP_CMP_EQ FutexComparison = iota // the old value is the number
+	FUTEX_OP_CMP_NE                        // it is another
+	FUTEX_OP_CMP_LT                        // it is below
+	FUTEX_OP_CMP_LE                        // it is below or the number
+	FUTEX_OP_CMP_GT                        // it is above
+	FUTEX_OP_CMP_GE                        // it is above or the number
 )
 
 // String names the comparison as <linux/futex.h> does.
@@ -56,7 +56,7 @@ func (c FutexComparison) String() string {
 // not ok where something does not fit.
 func (o FutexOp) encode() (uint32, bool) {
 	fits := func(n int) bool { return n >= -2048 && n <= 2047 }
-	ok := fits(o.Arg) && fits(o.Than) && o.Do <= FutexXor && o.If <= FutexGreaterEqual
+	ok := fits(o.Arg) && fits(o.Than) && o.Do <= FUTEX_OP_XOR && o.If <= FUTEX_OP_CMP_GE
 	do := uint32(o.Do)
 	if o.Shifted {
 		do |= 8

@@ -9,9 +9,9 @@ import (
 // What the word of a priority-inheriting or robust futex holds: 0 while it is free, and else the thread that
 // owns it, as gettid(2) has it, with these bits.
 const (
-	FutexWaiters   = 1 << 31   // somebody waits in the kernel: the owner must unlock there
-	FutexOwnerDied = 1 << 30   // the owner died without unlocking (robust list); since 2.6.17
-	FutexTIDMask   = 1<<30 - 1 // the owner's thread ID
+	FUTEX_WAITERS    = 1 << 31   // somebody waits in the kernel: the owner must unlock there
+	FUTEX_OWNER_DIED = 1 << 30   // the owner died without unlocking (robust list); since 2.6.17
+	FUTEX_TID_MASK   = 1<<30 - 1 // the owner's thread ID
 )
 
 // FutexLockPI makes the calling thread the owner of the lock at addr, and sleeps until it can be. Meanwhile the owner
@@ -30,7 +30,7 @@ func FutexLockPI(addr *uint32, flags FutexFlags, deadline *unix.Timespec) error 
 	return futexLocks(futexLockPI, addr, flags, deadline)
 }
 
-// FutexLockPI2 is [FutexLockPI] with a deadline on CLOCK_MONOTONIC, or on CLOCK_REALTIME with FutexClockRealtime.
+// FutexLockPI2 is [FutexLockPI] with a deadline on CLOCK_MONOTONIC, or on CLOCK_REALTIME with FUTEX_CLOCK_REALTIME.
 // ENOSYS where the kernel is older.
 //
 // Since Linux 5.14. No privilege. Safe for concurrent use. futex(2), FUTEX_LOCK_PI2.
@@ -56,7 +56,7 @@ func FutexTrylockPI(addr *uint32, flags FutexFlags) error {
 
 // FutexUnlockPI hands the lock at addr to the waiter of the highest priority, or sets the word to 0. The calling
 // thread must own it. Owners call it where their compare and swap of the word from their thread ID to 0 fails, because
-// FutexWaiters is set.
+// FUTEX_WAITERS is set.
 //
 // Errors: EPERM, the calling thread is not the owner; EINVAL, EFAULT.
 //

@@ -13,13 +13,13 @@ type KcmpResource int
 
 // Resources of [Kcmp].
 const (
-	KcmpFile    KcmpResource = iota // open files behind two descriptors: indexes are the descriptors; [KcmpFiles] takes ints
-	KcmpVM                          // address spaces
-	KcmpFDTable                     // tables of descriptors (KCMP_FILES)
-	KcmpFS                          // root, working directory and umask
-	KcmpSigHand                     // signal handlers
-	KcmpIO                          // contexts of I/O scheduling
-	KcmpSysVSem                     // lists of System V semaphores to undo
+	KCMP_FILE    KcmpResource = iota // open files behind two descriptors: indexes are the descriptors; [KcmpFiles] takes ints
+	KCMP_VM                          // address spaces
+	KCMP_FILES                       // tables of descriptors
+	KCMP_FS                          // root, working directory and umask
+	KCMP_SIGHAND                     // signal handlers
+	KCMP_IO                          // contexts of I/O scheduling
+	KCMP_SYSVSEM                     // lists of System V semaphores to undo
 
 	kcmpEpollTarget // [KcmpEpoll]
 )
@@ -46,7 +46,7 @@ func (o KcmpOrder) String() string {
 	return valueName(int64(o), []string{"equal", "less", "greater", "unordered"})
 }
 
-// Kcmp tells whether two processes, or threads, share a resource. The indexes are of meaning for KcmpFile only.
+// Kcmp tells whether two processes, or threads, share a resource. The indexes are of meaning for KCMP_FILE only.
 //
 // Errors: ESRCH, no such process; EBADF, no such descriptor; EINVAL, no such resource; EPERM; ENOSYS, built without.
 //
@@ -61,9 +61,9 @@ func Kcmp(pid1, pid2 int, resource KcmpResource, index1, index2 uintptr) (KcmpOr
 }
 
 // KcmpFiles tells whether descriptor fd1 of one process and fd2 of another are the same open file: one offset, one
-// set of status flags. It is [Kcmp] with KcmpFile.
+// set of status flags. It is [Kcmp] with KCMP_FILE.
 func KcmpFiles(pid1, fd1, pid2, fd2 int) (KcmpOrder, error) {
-	return Kcmp(pid1, pid2, KcmpFile, uintptr(fd1), uintptr(fd2))
+	return Kcmp(pid1, pid2, KCMP_FILE, uintptr(fd1), uintptr(fd2))
 }
 
 // A KcmpEpollSlot is a place in an epoll instance: struct kcmp_epoll_slot.

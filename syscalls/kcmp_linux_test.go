@@ -58,10 +58,10 @@ func TestKcmpKnowsOneFileFromAnother(t *testing.T) {
 // Threads share all of it; a child has its own of each.
 func TestKcmpTellsThreadsFromProcesses(t *testing.T) {
 	needKcmp(t)
-	s := startSleeper(t, func() error { return FutexWait(&kcmpWord, 0, FutexPrivate, -1) })
+	s := startSleeper(t, func() error { return FutexWait(&kcmpWord, 0, FUTEX_PRIVATE_FLAG, -1) })
 	s.asleep(t, address(&kcmpWord))
 	defer func() {
-		if n, err := FutexWake(&kcmpWord, 1, FutexPrivate); n != 1 || err != nil {
+		if n, err := FutexWake(&kcmpWord, 1, FUTEX_PRIVATE_FLAG); n != 1 || err != nil {
 			t.Errorf("woke %d, %v", n, err)
 		}
 		s.woken(t, nil)
@@ -81,7 +81,7 @@ func TestKcmpTellsThreadsFromProcesses(t *testing.T) {
 		}
 	}()
 	me := os.Getpid()
-	for _, r := range []KcmpResource{KcmpVM, KcmpFDTable, KcmpFS, KcmpSigHand} {
+	for _, r := range []KcmpResource{KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND} {
 		if got, err := Kcmp(me, s.tid, r, 0, 0); got != KcmpEqual || err != nil {
 			t.Errorf("%v of two threads: %v, %v", r, got, err)
 		}

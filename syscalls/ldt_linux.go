@@ -2,8 +2,8 @@ package syscalls
 
 import "structs"
 
-// LDTEntries is how many segments the local descriptor table of an x86 process has room for.
-const LDTEntries = 8192
+// LDT_ENTRIES is how many segments the local descriptor table of an x86 process has room for.
+const LDT_ENTRIES = 8192
 
 // UserDesc describes a segment of an x86 process: struct user_desc.
 type UserDesc struct {

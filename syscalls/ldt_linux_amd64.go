@@ -27,8 +27,8 @@ func modifyLDT(function uintptr, p unsafe.Pointer, size uintptr) (int, error) {
 //
 // amd64 only; elsewhere errors.ErrUnsupported. Since Linux 1.0. No privilege. Safe for concurrent use. modify_ldt(2).
 func LDT() ([]SegmentDescriptor, error) {
-	table := make([]SegmentDescriptor, LDTEntries)
-	n, err := modifyLDT(0, unsafe.Pointer(&table[0]), LDTEntries*unsafe.Sizeof(table[0]))
+	table := make([]SegmentDescriptor, LDT_ENTRIES)
+	n, err := modifyLDT(0, unsafe.Pointer(&table[0]), LDT_ENTRIES*unsafe.Sizeof(table[0]))
 	runtime.KeepAlive(table)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func SetLDTEntry(d UserDesc) error {
 //
 // Errors as [SetLDTEntry] has. amd64 only; elsewhere errors.ErrUnsupported.
 func ClearLDTEntry(entry int) error {
-	if entry < 0 || entry >= LDTEntries {
+	if entry < 0 || entry >= LDT_ENTRIES {
 		return os.NewSyscallError("modify_ldt", unix.EINVAL)
 	}
 	// What the kernel takes for an empty entry (LDT_empty).

@@ -13,26 +13,26 @@ type MembarrierCommand uint32
 // Commands of membarrier(2). Expedited ones interrupt the processors on which such threads run, within
 // microseconds; the others wait for every processor to pass through the scheduler, for milliseconds.
 const (
-	// MembarrierGlobal orders every running thread of the system. Since 4.3; EINVAL where some processor is
+	// MEMBARRIER_CMD_GLOBAL orders every running thread of the system. Since 4.3; EINVAL where some processor is
 	// tickless (nohz_full).
-	MembarrierGlobal MembarrierCommand = 1 << iota
-	// MembarrierGlobalExpedited orders the threads of all registered processes. Since 4.16.
-	MembarrierGlobalExpedited
-	// MembarrierRegisterGlobalExpedited makes this process one whom MembarrierGlobalExpedited orders. Since 4.16.
-	MembarrierRegisterGlobalExpedited
-	// MembarrierPrivateExpedited orders the threads of this process. Since 4.14.
-	MembarrierPrivateExpedited
-	// MembarrierRegisterPrivateExpedited allows it. Since 4.14.
-	MembarrierRegisterPrivateExpedited
-	// MembarrierPrivateExpeditedSyncCore also makes them execute an instruction that serializes, so that none
+	MEMBARRIER_CMD_GLOBAL MembarrierCommand = 1 << iota
+	// MEMBARRIER_CMD_GLOBAL_EXPEDITED orders the threads of all registered processes. Since 4.16.
+	MEMBARRIER_CMD_GLOBAL_EXPEDITED
+	// MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED makes this process one whom MEMBARRIER_CMD_GLOBAL_EXPEDITED orders. Since 4.16.
+	MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED
+	// MEMBARRIER_CMD_PRIVATE_EXPEDITED orders the threads of this process. Since 4.14.
+	MEMBARRIER_CMD_PRIVATE_EXPEDITED
+	// MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED allows it. Since 4.14.
+	MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED
+	// MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE also makes them execute an instruction that serializes, so that none
 	// runs code that was overwritten before. Since 4.16, on arm64 and amd64.
-	MembarrierPrivateExpeditedSyncCore
-	// MembarrierRegisterPrivateExpeditedSyncCore allows it. Since 4.16.
-	MembarrierRegisterPrivateExpeditedSyncCore
-	// MembarrierPrivateExpeditedRseq also restarts their restartable sequences. Since 5.10, with CONFIG_RSEQ.
-	MembarrierPrivateExpeditedRseq
-	// MembarrierRegisterPrivateExpeditedRseq allows it. Since 5.10, with CONFIG_RSEQ.
-	MembarrierRegisterPrivateExpeditedRseq
+	MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE
+	// MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE allows it. Since 4.16.
+	MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE
+	// MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ also restarts their restartable sequences. Since 5.10, with CONFIG_RSEQ.
+	MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
+	// MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ allows it. Since 5.10, with CONFIG_RSEQ.
+	MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
 
 	membarrierGetRegistrations // [MembarrierRegistrations]
 )
@@ -40,15 +40,15 @@ const (
 // String names the commands as <linux/membarrier.h> does.
 func (c MembarrierCommand) String() string {
 	return flagNames(uint64(c), []flagName{
-		{1, "MEMBARRIER_CMD_GLOBAL"},
-		{2, "MEMBARRIER_CMD_GLOBAL_EXPEDITED"},
-		{4, "MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED"},
-		{8, "MEMBARRIER_CMD_PRIVATE_EXPEDITED"},
-		{16, "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED"},
-		{32, "MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE"},
-		{64, "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE"},
-		{128, "MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ"},
-		{256, "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ"},
+		{uint64(MEMBARRIER_CMD_GLOBAL), "MEMBARRIER_CMD_GLOBAL"},
+		{uint64(MEMBARRIER_CMD_GLOBAL_EXPEDITED), "MEMBARRIER_CMD_GLOBAL_EXPEDITED"},
+		{uint64(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED), "MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED"},
+		{uint64(MEMBARRIER_CMD_PRIVATE_EXPEDITED), "MEMBARRIER_CMD_PRIVATE_EXPEDITED"},
+		{uint64(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED), "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED"},
+		{uint64(MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE), "MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE"},
+		{uint64(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE), "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE"},
+		{uint64(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ), "MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ"},
+		{uint64(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ), "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ"},
 		{512, "MEMBARRIER_CMD_GET_REGISTRATIONS"},
 	})
 }
@@ -77,7 +77,7 @@ func Membarrier(command MembarrierCommand) error {
 	return err
 }
 
-// MembarrierRseqCPU is [Membarrier] with MembarrierPrivateExpeditedRseq for the one processor, as getcpu(2) counts
+// MembarrierRseqCPU is [Membarrier] with MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ for the one processor, as getcpu(2) counts
 // them: if a thread of this process runs there, its restartable sequence is restarted. A processor that is
 // not online is no error, and neither is one that is none.
 //
@@ -86,7 +86,7 @@ func Membarrier(command MembarrierCommand) error {
 // Since Linux 5.10 (CONFIG_RSEQ). No privilege. Safe for concurrent use. membarrier(2), MEMBARRIER_CMD_FLAG_CPU.
 func MembarrierRseqCPU(cpu int) error {
 	const onlyCPU = 1 // MEMBARRIER_CMD_FLAG_CPU
-	_, err := membarrier(MembarrierPrivateExpeditedRseq, onlyCPU, uintptr(cpu))
+	_, err := membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, onlyCPU, uintptr(cpu))
 	return err
 }
 

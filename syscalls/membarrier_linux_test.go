@@ -14,9 +14,9 @@ import (
 // Registrations are a process's for good, so each run has a new one.
 var membarrierChild = addChild("membarrier", func() error {
 	for _, c := range []struct{ register, barrier MembarrierCommand }{
-		{MembarrierRegisterPrivateExpedited, MembarrierPrivateExpedited},
-		{MembarrierRegisterPrivateExpeditedSyncCore, MembarrierPrivateExpeditedSyncCore},
-		{MembarrierRegisterPrivateExpeditedRseq, MembarrierPrivateExpeditedRseq},
+		{MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, MEMBARRIER_CMD_PRIVATE_EXPEDITED},
+		{MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE},
+		{MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ},
 	} {
 		if err := Membarrier(c.barrier); !isError(err, unix.EPERM) {
 			return fmt.Errorf("%v before the registration: %w", c.barrier, err)
@@ -35,14 +35,14 @@ var membarrierCPUChild = addChild("membarrier of one CPU", func() error {
 	if err := MembarrierRseqCPU(0); !isError(err, unix.EPERM) {
 		return fmt.Errorf("before the registration: %w", err)
 	}
-	return errors.Join(Membarrier(MembarrierRegisterPrivateExpeditedRseq), MembarrierRseqCPU(0), MembarrierRseqCPU(1<<30))
+	return errors.Join(Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ), MembarrierRseqCPU(0), MembarrierRseqCPU(1<<30))
 })
 
 var membarrierRegistrationsChild = addChild("membarrier registrations", func() error {
 	var made MembarrierCommand
 	for _, c := range []MembarrierCommand{
-		0, MembarrierRegisterGlobalExpedited, MembarrierRegisterPrivateExpedited,
-		MembarrierRegisterPrivateExpeditedSyncCore, MembarrierRegisterPrivateExpeditedRseq,
+		0, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+		MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
 	} {
 		if c != 0 {
 			if err := Membarrier(c); err != nil {
@@ -77,21 +77,21 @@ func TestEveryBarrierOfThisKernelIsKnown(t *testing.T) {
 	if has&^known != 0 {
 		t.Errorf("this kernel has %v", has)
 	}
-	if has&old|MembarrierGlobal != old { // the global one may be missing, where processors are tickless
+	if has&old|MEMBARRIER_CMD_GLOBAL != old { // the global one may be missing, where processors are tickless
 		t.Errorf("this kernel has only %v", has)
 	}
-	if err := Membarrier(MembarrierGlobalExpedited); err != nil {
+	if err := Membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED); err != nil {
 		t.Error(err)
 	}
-	if has&MembarrierGlobal != 0 {
-		if err := Membarrier(MembarrierGlobal); err != nil {
+	if has&MEMBARRIER_CMD_GLOBAL != 0 {
+		if err := Membarrier(MEMBARRIER_CMD_GLOBAL); err != nil {
 			t.Error(err)
 		}
 	}
 	for _, c := range []MembarrierCommand{0, 3, membarrierGetRegistrations, 1 << 20} {
 		expect(t, Membarrier(c), unix.EINVAL)
 	}
-	if got := (MembarrierGlobal | 1<<20).String(); got != "MEMBARRIER_CMD_GLOBAL|0x100000" {
+	if got := (MEMBARRIER_CMD_GLOBAL | 1<<20).String(); got != "MEMBARRIER_CMD_GLOBAL|0x100000" {
 		t.Error(got)
 	}
 }

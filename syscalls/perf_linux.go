@@ -9,15 +9,12 @@ import (
 // Requests to an event of perf_event_open(2), which package unix opens; its man page has them all. fd is the
 // event's. Errors of all: EBADF, ENOTTY, no event; EFAULT; None of them can be interrupted.
 
-// PerfIoctlFlags are those of [PerfEventEnable], [PerfEventDisable] and [PerfEventReset].
+// PerfIoctlFlags are those of [PerfEventEnable], [PerfEventDisable] and [PerfEventReset]: 0, the event alone, or
+// unix.PERF_IOC_FLAG_GROUP, since 2.6.33, all events of the group that it leads.
 type PerfIoctlFlags uint32
 
-const (
-	PERF_IOC_FLAG_GROUP PerfIoctlFlags = 1 << 0 // means all events of the group that the event leads. Since 2.6.33
-)
-
 var perfIoctlFlagsNames = []flagName{
-	{uint64(PERF_IOC_FLAG_GROUP), "PERF_IOC_FLAG_GROUP"},
+	{unix.PERF_IOC_FLAG_GROUP, "PERF_IOC_FLAG_GROUP"},
 }
 
 // String writes the flags by the names that linux/perf_event.h gives them.

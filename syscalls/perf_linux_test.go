@@ -85,7 +85,7 @@ func TestPerfEventCountsWhileEnabled(t *testing.T) {
 	member := faultEvent(0)
 	member.Bits &^= unix.PerfBitDisabled // members follow their leader
 	second := openPerf(t, member, leader)
-	for _, flags := range []PerfIoctlFlags{0, PERF_IOC_FLAG_GROUP} {
+	for _, flags := range []PerfIoctlFlags{0, unix.PERF_IOC_FLAG_GROUP} {
 		before := counted(t, leader)
 		touchPages(t, 10)
 		if now := counted(t, leader); now != before {
@@ -102,7 +102,7 @@ func TestPerfEventCountsWhileEnabled(t *testing.T) {
 	if counted(t, leader) != 0 || counted(t, second) == 0 {
 		t.Errorf("after a reset of the first alone: %d and %d", counted(t, leader), counted(t, second))
 	}
-	check(t, PerfEventReset(leader, PERF_IOC_FLAG_GROUP))
+	check(t, PerfEventReset(leader, unix.PERF_IOC_FLAG_GROUP))
 	if counted(t, second) != 0 {
 		t.Errorf("after a reset of the group: %d", counted(t, second))
 	}

@@ -42,41 +42,41 @@ type PersonalityFlags uint32
 
 // Domains and flags of [Personality], from <linux/personality.h>. Flags that no kernel of today looks at have no name here.
 const (
-	PersonalityLinux     PersonalityFlags = 0         // Linux itself (PER_LINUX)
-	PersonalityLinux32   PersonalityFlags = 8         // uname(2) names the 32-bit machine (PER_LINUX32); EINVAL on arm64 without AArch32
-	PersonalityDomain    PersonalityFlags = 0xff      // the bits of the domain (PER_MASK)
-	PersonalityUname26   PersonalityFlags = 0x20000   // uname(2) says 2.6.x; since 3.1
-	AddrNoRandomize      PersonalityFlags = 0x40000   // programs executed from here are not randomized; since 2.6.12
-	MmapPageZero         PersonalityFlags = 0x100000  // executed programs have page 0 mapped, to read
-	AddrCompatLayout     PersonalityFlags = 0x200000  // the old layout: mappings grow up
-	ReadImpliesExec      PersonalityFlags = 0x400000  // PROT_READ means PROT_EXEC in mmap(2)
-	AddrLimit32Bit       PersonalityFlags = 0x800000  // addresses of 32 bits
-	WholeSeconds         PersonalityFlags = 0x2000000 // times of select(2) and others without fractions: of no effect
-	StickyTimeouts       PersonalityFlags = 0x4000000 // select(2) and others leave their timeout as it is
-	AddrLimit3GB         PersonalityFlags = 0x8000000 // addresses below 3 GiB, for 32-bit programs
+	PER_LINUX            PersonalityFlags = 0         // Linux itself
+	PER_LINUX32          PersonalityFlags = 8         // uname(2) names the 32-bit machine; EINVAL on arm64 without AArch32
+	PER_MASK             PersonalityFlags = 0xff      // the bits of the domain
+	UNAME26              PersonalityFlags = 0x20000   // uname(2) says 2.6.x; since 3.1
+	ADDR_NO_RANDOMIZE    PersonalityFlags = 0x40000   // programs executed from here are not randomized; since 2.6.12
+	MMAP_PAGE_ZERO       PersonalityFlags = 0x100000  // executed programs have page 0 mapped, to read
+	ADDR_COMPAT_LAYOUT   PersonalityFlags = 0x200000  // the old layout: mappings grow up
+	READ_IMPLIES_EXEC    PersonalityFlags = 0x400000  // PROT_READ means PROT_EXEC in mmap(2)
+	ADDR_LIMIT_32BIT     PersonalityFlags = 0x800000  // addresses of 32 bits
+	WHOLE_SECONDS        PersonalityFlags = 0x2000000 // times of select(2) and others without fractions: of no effect
+	STICKY_TIMEOUTS      PersonalityFlags = 0x4000000 // select(2) and others leave their timeout as it is
+	ADDR_LIMIT_3GB       PersonalityFlags = 0x8000000 // addresses below 3 GiB, for 32-bit programs
 	personalityUnchanged                  = 0xffffffff
 )
 
 // String names the flags as <linux/personality.h> does, and the domain by its number where it is not PER_LINUX.
 func (p PersonalityFlags) String() string {
 	return flagNames(uint64(p), []flagName{
-		{0x20000, "UNAME26"},
-		{0x40000, "ADDR_NO_RANDOMIZE"},
-		{0x100000, "MMAP_PAGE_ZERO"},
-		{0x200000, "ADDR_COMPAT_LAYOUT"},
-		{0x400000, "READ_IMPLIES_EXEC"},
-		{0x800000, "ADDR_LIMIT_32BIT"},
-		{0x2000000, "WHOLE_SECONDS"},
-		{0x4000000, "STICKY_TIMEOUTS"},
-		{0x8000000, "ADDR_LIMIT_3GB"},
-		{0x8, "PER_LINUX32"},
+		{uint64(UNAME26), "UNAME26"},
+		{uint64(ADDR_NO_RANDOMIZE), "ADDR_NO_RANDOMIZE"},
+		{uint64(MMAP_PAGE_ZERO), "MMAP_PAGE_ZERO"},
+		{uint64(ADDR_COMPAT_LAYOUT), "ADDR_COMPAT_LAYOUT"},
+		{uint64(READ_IMPLIES_EXEC), "READ_IMPLIES_EXEC"},
+		{uint64(ADDR_LIMIT_32BIT), "ADDR_LIMIT_32BIT"},
+		{uint64(WHOLE_SECONDS), "WHOLE_SECONDS"},
+		{uint64(STICKY_TIMEOUTS), "STICKY_TIMEOUTS"},
+		{uint64(ADDR_LIMIT_3GB), "ADDR_LIMIT_3GB"},
+		{uint64(PER_LINUX32), "PER_LINUX32"},
 	})
 }
 
 // Personality sets that of the calling thread and returns what it was. Threads and processes that it creates inherit
 // it, Go's among them: set it on a thread that is locked (runtime.LockOSThread) and not given back.
 //
-// Errors: EINVAL, PersonalityLinux32 on an arm64 processor without 32-bit mode. amd64 refuses nothing, and
+// Errors: EINVAL, PER_LINUX32 on an arm64 processor without 32-bit mode. amd64 refuses nothing, and
 // 0xffffffff asks only.
 //
 // Since Linux 1.2. No privilege. It concerns the calling thread alone. personality(2).

@@ -54,7 +54,7 @@ func TestPersonalityIsTheThreadsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	onThread(func() {
-		want := before | PersonalityUname26 | StickyTimeouts
+		want := before | UNAME26 | STICKY_TIMEOUTS
 		old, err := Personality(want)
 		if old != before || err != nil {
 			t.Errorf("it was %v, %v; want %v", old, err, before)
@@ -75,7 +75,7 @@ func TestPersonalityIsTheThreadsOwn(t *testing.T) {
 			t.Errorf("the release is %s", release)
 		}
 		if runtime.GOARCH == "arm64" && !exists("/proc/sys/abi/swp") { // no 32-bit mode
-			if _, err := Personality(PersonalityLinux32); err != nil && !isError(err, unix.EINVAL) {
+			if _, err := Personality(PER_LINUX32); err != nil && !isError(err, unix.EINVAL) {
 				t.Error(err)
 			}
 		}
@@ -83,7 +83,7 @@ func TestPersonalityIsTheThreadsOwn(t *testing.T) {
 	if after, err := CurrentPersonality(); after != before || err != nil {
 		t.Errorf("other threads have %v, %v; before it was %v", after, err, before)
 	}
-	if got := (AddrNoRandomize | PersonalityLinux32 | 0x10000).String(); got != "ADDR_NO_RANDOMIZE|PER_LINUX32|0x10000" {
+	if got := (ADDR_NO_RANDOMIZE | PER_LINUX32 | 0x10000).String(); got != "ADDR_NO_RANDOMIZE|PER_LINUX32|0x10000" {
 		t.Error(got)
 	}
 }

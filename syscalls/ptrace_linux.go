@@ -55,16 +55,10 @@ func PtraceGetSiginfo(tid int) (s SignalInfo, err error) {
 	return s, nil
 }
 
-// A SyscallStop is the point of a system call at which a traced thread is stopped.
+// A SyscallStop is the point of a system call at which a traced thread is stopped: unix.PTRACE_SYSCALL_INFO_ENTRY before
+// the call, unix.PTRACE_SYSCALL_INFO_EXIT after it, unix.PTRACE_SYSCALL_INFO_SECCOMP before it where a filter said
+// SECCOMP_RET_TRACE, and unix.PTRACE_SYSCALL_INFO_NONE where it is stopped for something else.
 type SyscallStop uint8
-
-// Points of a system call.
-const (
-	SyscallNone    SyscallStop = unix.PTRACE_SYSCALL_INFO_NONE    // the thread is stopped for something else
-	SyscallAtEntry SyscallStop = unix.PTRACE_SYSCALL_INFO_ENTRY   // before the call
-	SyscallAtExit  SyscallStop = unix.PTRACE_SYSCALL_INFO_EXIT    // after it
-	SyscallSeccomp SyscallStop = unix.PTRACE_SYSCALL_INFO_SECCOMP // before it, a filter said SECCOMP_RET_TRACE
-)
 
 // String names the point as <linux/ptrace.h> does.
 func (s SyscallStop) String() string {
@@ -92,7 +86,7 @@ type SyscallEntry struct {
 
 // Entry returns the call before which the thread is stopped.
 func (p *PtraceSyscallInfo) Entry() (e SyscallEntry, ok bool) {
-	if p.Op != SyscallAtEntry {
+	if p.Op != unix.PTRACE_SYSCALL_INFO_ENTRY {
 		return e, false
 	}
 	return p.call(), true
@@ -100,7 +94,7 @@ func (p *PtraceSyscallInfo) Entry() (e SyscallEntry, ok bool) {
 
 // Seccomp returns the call before which a filter stopped the thread, and the data of the filter's SECCOMP_RET_TRACE.
 func (p *PtraceSyscallInfo) Seccomp() (e SyscallEntry, data uint32, ok bool) {
-	if p.Op != SyscallSeccomp {
+	if p.Op != unix.PTRACE_SYSCALL_INFO_SECCOMP {
 		return e, 0, false
 	}
 	return p.call(), *(*uint32)(unsafe.Pointer(&p.union[7])), true
@@ -112,7 +106,7 @@ func (p *PtraceSyscallInfo) call() SyscallEntry {
 
 // Exit returns the result of the call after which the thread is stopped, and its error, 0 if it succeeded.
 func (p *PtraceSyscallInfo) Exit() (result int64, errno unix.Errno, ok bool) {
-	if p.Op != SyscallAtExit {
+	if p.Op != unix.PTRACE_SYSCALL_INFO_EXIT {
 		return 0, 0, false
 	}
 	result = int64(p.union[0])

@@ -29,7 +29,7 @@ var callingChild = addChild("calling", func() error {
 // A tracer sees a call with its arguments, its failure, another and its success.
 func TestSyscallInfoHasEntryAndExit(t *testing.T) {
 	traced(t, callingChild, unix.PTRACE_O_TRACESYSGOOD, func(pid int) {
-		if info, err := PtraceGetSyscallInfo(pid); err != nil || info.Op != SyscallNone {
+		if info, err := PtraceGetSyscallInfo(pid); err != nil || info.Op != unix.PTRACE_SYSCALL_INFO_NONE {
 			t.Errorf("after the exec: %+v, %v", info, err)
 		}
 		entry, ok := traceUntil(t, pid, unix.SYS_GETPRIORITY)
@@ -226,7 +226,7 @@ func TestPtraceMirrors(t *testing.T) {
 	if got := unsafe.Sizeof(SignalInfo{}); got != 128 {
 		t.Errorf("a siginfo has 128 bytes, the mirror %d", got)
 	}
-	for s, want := range map[fmt.Stringer]string{SyscallAtExit: "PTRACE_SYSCALL_INFO_EXIT", SyscallStop(9): "9"} {
+	for s, want := range map[fmt.Stringer]string{SyscallStop(unix.PTRACE_SYSCALL_INFO_EXIT): "PTRACE_SYSCALL_INFO_EXIT", SyscallStop(9): "9"} {
 		if s.String() != want {
 			t.Errorf("%v, want %s", s, want)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // A RobustListHead is where the kernel finds, when a thread dies, the futexes that it holds: each word that
-// has the thread's ID is given FutexOwnerDied instead, and one that waits on it is woken. It is struct
+// has the thread's ID is given FUTEX_OWNER_DIED instead, and one that waits on it is woken. It is struct
 // robust_list_head. The list is a ring: the last node, and an empty head, point to the head.
 type RobustListHead struct {
 	_           structs.HostLayout

@@ -17,7 +17,7 @@ import (
 type Rseq struct {
 	_          structs.HostLayout
 	CPUIDStart uint32 // the processor, or 0 before the first
-	CPUID      uint32 // the processor; before the first RseqUninitialized
+	CPUID      uint32 // the processor; before the first RSEQ_CPU_ID_UNINITIALIZED
 	CS         uint64 // address of a struct rseq_cs while the thread is in a sequence, else 0; the kernel clears it
 	Flags      uint32 // 0; what it meant is gone since 6.1
 	NodeID     uint32 // the processor's NUMA node; since 6.3, else 0
@@ -27,8 +27,8 @@ type Rseq struct {
 
 // Values of Rseq.CPUID that are no processor.
 const (
-	RseqUninitialized      = 1<<32 - 1 // not registered, or not yet (RSEQ_CPU_ID_UNINITIALIZED)
-	RseqRegistrationFailed = 1<<32 - 2 // a C library's word for it (RSEQ_CPU_ID_REGISTRATION_FAILED)
+	RSEQ_CPU_ID_UNINITIALIZED       = 1<<32 - 1 // not registered, or not yet
+	RSEQ_CPU_ID_REGISTRATION_FAILED = 1<<32 - 2 // a C library's word for it
 )
 
 // A RseqThread is the registration of one thread. Its methods must be called by the goroutine that registered, which
@@ -58,7 +58,7 @@ func RegisterRseq(signature uint32) (*RseqThread, error) {
 	}
 	// The start of a page has any alignment that the kernel wants, and what follows is zero.
 	r := &RseqThread{page: page, area: (*Rseq)(unsafe.Pointer(unsafe.SliceData(page))), signature: signature}
-	r.area.CPUID = RseqUninitialized
+	r.area.CPUID = RSEQ_CPU_ID_UNINITIALIZED
 	runtime.LockOSThread()
 	if err := r.rseq(0); err != nil {
 		runtime.UnlockOSThread()
@@ -77,10 +77,10 @@ func (r *RseqThread) rseq(flags uintptr) error {
 }
 
 // Load returns the area as it is now. Each field is true for itself: the thread may move between two of them.
-// After Close all is zero but CPUID, which is RseqUninitialized.
+// After Close all is zero but CPUID, which is RSEQ_CPU_ID_UNINITIALIZED.
 func (r *RseqThread) Load() Rseq {
 	if r.area == nil {
-		return Rseq{CPUID: RseqUninitialized}
+		return Rseq{CPUID: RSEQ_CPU_ID_UNINITIALIZED}
 	}
 	return Rseq{
 		CPUIDStart: atomic.LoadUint32(&r.area.CPUIDStart),

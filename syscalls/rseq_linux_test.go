@@ -80,7 +80,7 @@ var rseqChild = addChild("rseq", func() error {
 	if err := errors.Join(r.Close(), r.Close()); err != nil {
 		return err
 	}
-	if got := r.Load(); got != (Rseq{CPUID: RseqUninitialized}) || r.Area() != 0 {
+	if got := r.Load(); got != (Rseq{CPUID: RSEQ_CPU_ID_UNINITIALIZED}) || r.Area() != 0 {
 		return fmt.Errorf("after the end it has %+v", got)
 	}
 	r, err = RegisterRseq(rseqSignature) // there is room again

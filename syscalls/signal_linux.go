@@ -74,46 +74,46 @@ type SigactionFlags uint64
 
 // Flags of a [Sigaction], from <asm/signal.h>, the same on amd64 and arm64.
 const (
-	SaNoCldStop     SigactionFlags = 0x1        // no SIGCHLD when children stop
-	SaNoCldWait     SigactionFlags = 0x2        // children that end leave no zombies
-	SaSiginfo       SigactionFlags = 0x4        // the handler is given a siginfo and the context
-	SaUnsupported   SigactionFlags = 0x400      // always cleared in what is read back: tells that unknown flags are; since 5.11
-	SaExposeTagbits SigactionFlags = 0x800      // si_addr has the tag of the address; since 5.11
-	SaRestorer      SigactionFlags = 0x4000000  // Restorer is the return address of the handler
-	SaOnStack       SigactionFlags = 0x8000000  // on the alternate stack
-	SaRestart       SigactionFlags = 0x10000000 // interrupted calls are resumed where they can be
-	SaNoDefer       SigactionFlags = 0x40000000 // the signal is not blocked in its own handler
-	SaResetHand     SigactionFlags = 0x80000000 // the action is the default once the handler was called
+	SA_NOCLDSTOP      SigactionFlags = 0x1        // no SIGCHLD when children stop
+	SA_NOCLDWAIT      SigactionFlags = 0x2        // children that end leave no zombies
+	SA_SIGINFO        SigactionFlags = 0x4        // the handler is given a siginfo and the context
+	SA_UNSUPPORTED    SigactionFlags = 0x400      // always cleared in what is read back: tells that unknown flags are; since 5.11
+	SA_EXPOSE_TAGBITS SigactionFlags = 0x800      // si_addr has the tag of the address; since 5.11
+	SA_RESTORER       SigactionFlags = 0x4000000  // Restorer is the return address of the handler
+	SA_ONSTACK        SigactionFlags = 0x8000000  // on the alternate stack
+	SA_RESTART        SigactionFlags = 0x10000000 // interrupted calls are resumed where they can be
+	SA_NODEFER        SigactionFlags = 0x40000000 // the signal is not blocked in its own handler
+	SA_RESETHAND      SigactionFlags = 0x80000000 // the action is the default once the handler was called
 )
 
 // String names the flags as <signal.h> does.
 func (f SigactionFlags) String() string {
 	return flagNames(uint64(f), []flagName{
-		{0x1, "SA_NOCLDSTOP"},
-		{0x2, "SA_NOCLDWAIT"},
-		{0x4, "SA_SIGINFO"},
-		{0x400, "SA_UNSUPPORTED"},
-		{0x800, "SA_EXPOSE_TAGBITS"},
-		{0x4000000, "SA_RESTORER"},
-		{0x8000000, "SA_ONSTACK"},
-		{0x10000000, "SA_RESTART"},
-		{0x40000000, "SA_NODEFER"},
-		{0x80000000, "SA_RESETHAND"},
+		{uint64(SA_NOCLDSTOP), "SA_NOCLDSTOP"},
+		{uint64(SA_NOCLDWAIT), "SA_NOCLDWAIT"},
+		{uint64(SA_SIGINFO), "SA_SIGINFO"},
+		{uint64(SA_UNSUPPORTED), "SA_UNSUPPORTED"},
+		{uint64(SA_EXPOSE_TAGBITS), "SA_EXPOSE_TAGBITS"},
+		{uint64(SA_RESTORER), "SA_RESTORER"},
+		{uint64(SA_ONSTACK), "SA_ONSTACK"},
+		{uint64(SA_RESTART), "SA_RESTART"},
+		{uint64(SA_NODEFER), "SA_NODEFER"},
+		{uint64(SA_RESETHAND), "SA_RESETHAND"},
 	})
 }
 
 // Handlers of a [Sigaction] that are no code.
 const (
-	SigDefault uintptr = 0 // SIG_DFL
-	SigIgnore  uintptr = 1 // SIG_IGN
+	SIG_DFL uintptr = 0 // the default action
+	SIG_IGN uintptr = 1 // nothing at all
 )
 
 // A Sigaction is what a process does upon a signal: the kernel's struct sigaction, which is not the C library's.
 type Sigaction struct {
 	_        structs.HostLayout
-	Handler  uintptr        // SigDefault, SigIgnore, or the address of code; see [SetSigaction]
+	Handler  uintptr        // SIG_DFL, SIG_IGN, or the address of code; see [SetSigaction]
 	Flags    SigactionFlags // how it is called
-	Restorer uintptr        // where the handler returns to, with SaRestorer
+	Restorer uintptr        // where the handler returns to, with SA_RESTORER
 	Mask     Sigset         // blocked as well while the handler runs
 }
 
@@ -132,8 +132,8 @@ var ErrNotOnStack = errors.New("a handler in a Go program needs SA_ONSTACK: goro
 // that look at the signal and jump to the one before for all that is not theirs.
 //
 // Such a handler is called by the C convention, on the signal stack of any thread of the process, at any moment: it
-// must not call Go, and must keep the registers that the C convention says. It needs SaOnStack ([ErrNotOnStack]), and
-// SaSiginfo and the old action's mask if it hands on. Go code has no address that could stand here. Where SaRestorer
+// must not call Go, and must keep the registers that the C convention says. It needs SA_ONSTACK ([ErrNotOnStack]), and
+// SA_SIGINFO and the old action's mask if it hands on. Go code has no address that could stand here. Where SA_RESTORER
 // is not set, the amd64 kernel would have nowhere to return to, so that a restorer of this package is put in; arm64
 // returns through the vDSO.
 //
@@ -141,12 +141,12 @@ var ErrNotOnStack = errors.New("a handler in a Go program needs SA_ONSTACK: goro
 //
 // Since Linux 2.2. No privilege. Safe for concurrent use, but what is read and changed in two calls is not. rt_sigaction(2).
 func SetSigaction(sig unix.Signal, a Sigaction) (old Sigaction, err error) {
-	if a.Handler > SigIgnore {
-		if a.Flags&SaOnStack == 0 {
+	if a.Handler > SIG_IGN {
+		if a.Flags&SA_ONSTACK == 0 {
 			return Sigaction{}, fmt.Errorf("%w: %w", os.NewSyscallError("rt_sigaction", unix.EINVAL), ErrNotOnStack)
 		}
-		if r := sigreturnAddress(); a.Flags&SaRestorer == 0 && r != 0 {
-			a.Flags |= SaRestorer
+		if r := sigreturnAddress(); a.Flags&SA_RESTORER == 0 && r != 0 {
+			a.Flags |= SA_RESTORER
 			a.Restorer = r
 		}
 	}
@@ -167,17 +167,17 @@ type SignalStackFlags uint32
 
 // Flags of a [SignalStack], from <linux/signal.h>.
 const (
-	SsOnStack    SignalStackFlags = 1       // the thread is on it now
-	SsDisable    SignalStackFlags = 2       // there is none
-	SsAutodisarm SignalStackFlags = 1 << 31 // it is disabled while a handler is on it; since 4.7
+	SS_ONSTACK    SignalStackFlags = 1       // the thread is on it now
+	SS_DISABLE    SignalStackFlags = 2       // there is none
+	SS_AUTODISARM SignalStackFlags = 1 << 31 // it is disabled while a handler is on it; since 4.7
 )
 
 // String names the flags as <linux/signal.h> does.
 func (f SignalStackFlags) String() string {
-	return flagNames(uint64(f), []flagName{{1, "SS_ONSTACK"}, {2, "SS_DISABLE"}, {1 << 31, "SS_AUTODISARM"}})
+	return flagNames(uint64(f), []flagName{{uint64(SS_ONSTACK), "SS_ONSTACK"}, {uint64(SS_DISABLE), "SS_DISABLE"}, {uint64(SS_AUTODISARM), "SS_AUTODISARM"}})
 }
 
-// A SignalStack is the stack on which a thread runs handlers with SaOnStack: struct sigaltstack.
+// A SignalStack is the stack on which a thread runs handlers with SA_ONSTACK: struct sigaltstack.
 type SignalStack struct {
 	_     structs.HostLayout
 	Base  uintptr          // the lowest address

@@ -53,11 +53,11 @@ func TestActionsAreThoseThatTheKernelShows(t *testing.T) {
 			t.Fatalf("%v: %v", sig, err)
 		}
 		switch {
-		case a.Handler == SigIgnore:
+		case a.Handler == SIG_IGN:
 			ignored |= SigsetOf(sig)
-		case a.Handler != SigDefault:
+		case a.Handler != SIG_DFL:
 			caught |= SigsetOf(sig)
-			if a.Flags&SaOnStack == 0 && sig != 32 && sig != 33 { // glibc's own two
+			if a.Flags&SA_ONSTACK == 0 && sig != 32 && sig != 33 { // glibc's own two
 				t.Errorf("%v has a handler with %v", sig, a.Flags)
 			}
 		}
@@ -77,7 +77,7 @@ func TestActionsAreThoseThatTheKernelShows(t *testing.T) {
 
 func TestActionIsSet(t *testing.T) {
 	const sig = unix.Signal(50) // one that nobody here sends
-	old, err := SetSigaction(sig, Sigaction{Handler: SigIgnore, Mask: SigsetOf(unix.SIGUSR1)})
+	old, err := SetSigaction(sig, Sigaction{Handler: SIG_IGN, Mask: SigsetOf(unix.SIGUSR1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,13 +88,13 @@ func TestActionIsSet(t *testing.T) {
 		t.Error(err)
 	}
 	got, err := SetSigaction(sig, old)
-	if got.Handler != SigIgnore || got.Mask != SigsetOf(unix.SIGUSR1) || err != nil {
+	if got.Handler != SIG_IGN || got.Mask != SigsetOf(unix.SIGUSR1) || err != nil {
 		t.Errorf("it was %+v, %v", got, err)
 	}
 	if got, err := GetSigaction(sig); got != old || err != nil {
 		t.Errorf("it is %+v again, %v; want %+v", got, err, old)
 	}
-	_, err = SetSigaction(unix.SIGKILL, Sigaction{Handler: SigIgnore})
+	_, err = SetSigaction(unix.SIGKILL, Sigaction{Handler: SIG_IGN})
 	expect(t, err, unix.EINVAL)
 	if _, err = SetSigaction(sig, Sigaction{Handler: old.Handler + 16}); !errors.Is(err, ErrNotOnStack) {
 		t.Errorf("a handler on a goroutine's stack: %v", err)
@@ -112,7 +112,7 @@ func TestHandlerReturnsThroughTheRestorer(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := was
-	a.Flags &^= SaRestorer
+	a.Flags &^= SA_RESTORER
 	a.Restorer = 0
 	if _, err := SetSigaction(sig, a); err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func TestHandlerReturnsThroughTheRestorer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if runtime.GOARCH == "amd64" && (now.Flags&SaRestorer == 0 || now.Restorer == 0 || now.Restorer == was.Restorer) {
+	if runtime.GOARCH == "amd64" && (now.Flags&SA_RESTORER == 0 || now.Restorer == 0 || now.Restorer == was.Restorer) {
 		t.Errorf("the restorer was %#x, and is %#x with %v", was.Restorer, now.Restorer, now.Flags)
 	}
 	if _, err := SetSigaction(sig, a); err != nil {
@@ -172,8 +172,8 @@ func TestSignalFlagsAreNamed(t *testing.T) {
 	}{
 		{SigsetOf(unix.SIGHUP, unix.SIGSYS, 40, 0, 65), "SIGHUP|SIGSYS|signal 40"},
 		{Sigset(0), "0"},
-		{SaSiginfo | SaOnStack | 8, "SA_SIGINFO|SA_ONSTACK|0x8"},
-		{SsDisable, "SS_DISABLE"},
+		{SA_SIGINFO | SA_ONSTACK | 8, "SA_SIGINFO|SA_ONSTACK|0x8"},
+		{SS_DISABLE, "SS_DISABLE"},
 	} {
 		if got := tt.got.String(); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
