@@ -42,17 +42,19 @@ const FUTEX_BITSET_MATCH_ANY = math.MaxUint32
 
 // Operations of futex(2), from <linux/futex.h>.
 const (
-	futexWait       = 0
-	futexWake       = 1
-	futexRequeue    = 3
-	futexCmpRequeue = 4
-	futexWakeOp     = 5
-	futexLockPI     = 6
-	futexUnlockPI   = 7
-	futexTrylockPI  = 8
-	futexWaitBitset = 9
-	futexWakeBitset = 10
-	futexLockPI2    = 13
+	futexWait          = 0
+	futexWake          = 1
+	futexRequeue       = 3
+	futexCmpRequeue    = 4
+	futexWakeOp        = 5
+	futexLockPI        = 6
+	futexUnlockPI      = 7
+	futexTrylockPI     = 8
+	futexWaitBitset    = 9
+	futexWakeBitset    = 10
+	futexWaitRequeuePI = 11
+	futexCmpRequeuePI  = 12
+	futexLockPI2       = 13
 )
 
 // futexError is the error of a call of futex(2), nil for none.

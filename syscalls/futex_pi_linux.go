@@ -64,3 +64,34 @@ func FutexTrylockPI(addr *uint32, flags FutexFlags) error {
 func FutexUnlockPI(addr *uint32, flags FutexFlags) error {
 	return futexLocks(futexUnlockPI, addr, flags, nil)
 }
+
+// FutexWaitRequeuePI sleeps while *addr is val, as [FutexWaitBitset] with all bits, until [FutexCmpRequeuePI] makes it
+// wait for the lock at lock instead, and it owns that: nil says that the calling thread is the owner of the lock, with
+// what [FutexLockPI] says of owners. It is the wait of a condition variable whose mutex inherits priorities. A
+// deadline is absolute, on CLOCK_MONOTONIC, or on CLOCK_REALTIME with FUTEX_CLOCK_REALTIME; nil is none.
+//
+// Errors, after all of which the lock is not the caller's: EAGAIN, the word was not val, or a signal came when the
+// caller was moved already (before, the kernel itself resumes after Go's handlers); ETIMEDOUT; EINVAL, both are the
+// same word; EDEADLK; EFAULT; ENOSYS.
+//
+// Since Linux 2.6.31 (CONFIG_FUTEX_PI). No privilege. Safe for concurrent use. futex(2), FUTEX_WAIT_REQUEUE_PI.
+func FutexWaitRequeuePI(addr *uint32, val uint32, lock *uint32, flags FutexFlags, deadline *unix.Timespec) error {
+	_, _, errno := Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(addr)), uintptr(futexWaitRequeuePI|flags), uintptr(val),
+		uintptr(unsafe.Pointer(deadline)), uintptr(unsafe.Pointer(lock)), 0)
+	return futexError(errno)
+}
+
+// FutexCmpRequeuePI gives the lock at lock to the first that waits on addr in [FutexWaitRequeuePI], if it is
+// free, and makes at most requeue others wait for it, if *addr is val: nobody is woken who could not have the lock.
+// It returns how many were given the lock and moved together; 1 and [FutexAll] are what signal and broadcast of a
+// condition variable are.
+//
+// Errors: EAGAIN, the word was not val, or the owner of the lock is just exiting; EINVAL, a negative count, both are
+// the same word, or somebody waits on addr otherwise, or for another lock; EDEADLK, one of those who wait owns
+// the lock; ESRCH, the lock's owner is no thread; EPERM, it is a kernel's; ENOMEM; EFAULT; ENOSYS.
+//
+// Since Linux 2.6.31 (CONFIG_FUTEX_PI). No privilege. Safe for concurrent use. futex(2), FUTEX_CMP_REQUEUE_PI.
+func FutexCmpRequeuePI(addr *uint32, val uint32, requeue int, lock *uint32, flags FutexFlags) (n int, err error) {
+	const wake = 1 // which the kernel insists on
+	return futexRequeues(futexCmpRequeuePI, addr, val, wake, requeue, lock, flags)
+}

@@ -22,7 +22,13 @@ func Refuse(number int, errno unix.Errno) Rule {
 
 // Install puts every thread of this process under a filter: the first rule that fits a call holds, and calls
 // without one are let by. It sets no_new_privs, so no privilege is needed.
-func Install(rules ...Rule) error {
+func Install(rules ...Rule) error { return install(unix.SECCOMP_FILTER_FLAG_TSYNC, rules) }
+
+// InstallThread is Install for the calling thread alone, to which the goroutine must be locked, and which should end
+// with it.
+func InstallThread(rules ...Rule) error { return install(0, rules) }
+
+func install(flags uintptr, rules []Rule) error {
 	// struct seccomp_data of include/uapi/linux/seccomp.h: the number, and the lower half of the first argument.
 	const offsetNumber, offsetFirst = 0, 16
 	load := func(offset uint32) unix.SockFilter {
@@ -50,8 +56,7 @@ func Install(rules ...Rule) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("set no_new_privs: %w", os.NewSyscallError("prctl", err))
 	}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC,
-		uintptr(unsafe.Pointer(&program)))
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&program)))
 	if errno != 0 {
 		return fmt.Errorf("install a filter: %w", os.NewSyscallError("seccomp", errno))
 	}
