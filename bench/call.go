@@ -19,15 +19,15 @@ func rawCall() Benchmark {
 	return Benchmark{
 		Group: "calls", Name: "raw-call", Unit: Nanoseconds, Per: "call",
 		What: "getppid, " + strconv.Itoa(n) + " in a row",
-		Ours: inProcess("RawSyscall6", n, func(n int) {
+		Ours: inProcess("RawSyscall", n, func(n int) {
 			for range n {
-				syscalls.RawSyscall6(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0)
+				syscalls.RawSyscall(unix.SYS_GETPPID, 0, 0, 0)
 			}
 		}),
 		References: []Reference{
-			{inProcess("x/sys RawSyscall6", n, func(n int) {
+			{inProcess("x/sys RawSyscall", n, func(n int) {
 				for range n {
-					unix.RawSyscall6(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0)
+					unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0)
 				}
 			}), 1.00},
 			{c("C syscall()", "calls", "getppid", strconv.Itoa(n)), 1.00},
