@@ -48,6 +48,6 @@ func ExampleSigaltstack() {
 // Only a tracer is told.
 func ExamplePtraceGetSyscallInfo() {
 	_, err := syscalls.PtraceGetSyscallInfo(os.Getpid())
-	fmt.Println(unix.PTRACE_SYSCALL_INFO_EXIT, err)
+	fmt.Println(syscalls.SyscallStop(unix.PTRACE_SYSCALL_INFO_EXIT), err)
 	// Output: PTRACE_SYSCALL_INFO_EXIT ptrace: no such process
 }
