@@ -163,6 +163,7 @@ func (o CloneOptions) prepare() (*cloneCall, error) {
 		return nil, os.NewSyscallError("clone3", unix.EBADF)
 	}
 	c := &cloneCall{all: ^Sigset(0), code: uint64(o.ExitCode), pidfd: -1}
+	heap(unsafe.Pointer(c)) // below are addresses of its fields
 	c.args.Flags = uint64(o.Flags) | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND
 	c.args.ExitSignal = uint64(o.ExitSignal)
 	if o.ExitSignal == 0 {

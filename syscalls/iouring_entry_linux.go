@@ -8,7 +8,8 @@ import "structs"
 //
 // Memory that Addr, Off and Addr3 point to is the kernel's until the operation is submitted (paths, iovecs,
 // message headers, timeouts: IORING_FEAT_SUBMIT_STABLE) or complete (everything that is read or written by it).
-// The fields are numbers to the garbage collector: whoever fills them in keeps the memory reachable.
+// The fields are numbers to the garbage collector: whoever fills them in keeps the memory reachable, and on the heap
+// or in a mapping, because the stack of a goroutine moves. A runtime.Pinner does both.
 type IoUringSQE struct {
 	_           structs.HostLayout
 	Opcode      IoUringOp       // which operation

@@ -55,7 +55,8 @@ const kernelSigsetSize = 8
 
 // IoUringEnterArg is [IoUringEnter] with a longest and a shortest time to wait: it adds IORING_ENTER_EXT_ARG to
 // flags. It fails with ETIME where the time is over before there are minComplete completions and nothing was
-// submitted. What arg points to must stay reachable until it returns. Since 5.11; io_uring_enter(2).
+// submitted. What arg points to must stay reachable and in place until it returns (runtime.Pinner). Since 5.11;
+// io_uring_enter(2).
 func IoUringEnterArg(fd int, toSubmit, minComplete uint32, flags IoUringEnterFlags, arg *IoUringGeteventsArg) (n int, err error) {
 	flags |= IORING_ENTER_EXT_ARG
 	return enterError(IoUringEnterErrno(fd, toSubmit, minComplete, flags, unsafe.Pointer(arg), unsafe.Sizeof(*arg)))
@@ -101,7 +102,7 @@ func RawIoUringEnter(fd int, toSubmit, minComplete uint32, flags IoUringEnterFla
 
 // IoUringRegister does one of the many things that [IoUringRegisterOp] lists, with what arg points to and the
 // number that belong to it, and returns what that operation returns, mostly 0. Memory that arg's structure
-// points to in turn is numbers to the garbage collector; the caller keeps it reachable.
+// points to in turn is numbers to the garbage collector; the caller keeps it reachable and in place (runtime.Pinner).
 //
 // It waits for the ring's lock, and some operations for much more; interrupted it fails with EINTR, and is not
 // tried again. Errors of all operations: EINVAL, the kernel does not have it, or a number or reserved field is

@@ -3,7 +3,6 @@ package syscalls
 import (
 	"errors"
 	"os"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -163,6 +162,7 @@ func TestIoUringReadsASocket(t *testing.T) {
 func TestIoUringWaitEndsWithItsTime(t *testing.T) {
 	r := openTestRing(t, 0, features.Ring)
 	timeout := &unix.Timespec{Nsec: 20e6}
+	defer pin(timeout).Unpin()
 	arg := &IoUringGeteventsArg{Timeout: uint64(uintptr(unsafe.Pointer(timeout)))}
 	begin := time.Now()
 	_, err := retry(func() (int, error) {
@@ -172,7 +172,6 @@ func TestIoUringWaitEndsWithItsTime(t *testing.T) {
 	if waited := time.Since(begin); !errors.Is(err, unix.ETIME) || waited < 20*time.Millisecond {
 		t.Errorf("%v after %v", err, waited)
 	}
-	runtime.KeepAlive(timeout)
 }
 
 func TestIoUringWaitsAsRegistered(t *testing.T) {
@@ -183,9 +182,9 @@ func TestIoUringWaitsAsRegistered(t *testing.T) {
 	region := &IoUringRegionDesc{
 		UserAddr: uint64(uintptr(unsafe.Pointer(&memory[0]))), Size: uint64(len(memory)), Flags: IORING_MEM_REGION_TYPE_USER,
 	}
+	defer pin(region).Unpin()
 	reg := &IoUringMemRegionReg{Region: uint64(uintptr(unsafe.Pointer(region))), Flags: IORING_MEM_REGION_REG_WAIT_ARG}
 	_, err := IoUringRegister(r.fd, IORING_REGISTER_MEM_REGION, unsafe.Pointer(reg), 1)
-	runtime.KeepAlive(region)
 	if err != nil {
 		featuretest.Skip(t, features.RingRegWait, err)
 	}
@@ -334,11 +333,11 @@ func TestIoUringNumbersAreTheKernels(t *testing.T) {
 func TestIoUringKnowsAllOfTheKernel(t *testing.T) {
 	openTestRing(t, 0, features.Ring)
 	answer := new(IoUringQueryOpcode)
+	defer pin(answer).Unpin()
 	question := &IoUringQueryHdr{
 		QueryData: uint64(uintptr(unsafe.Pointer(answer))), QueryOp: IO_URING_QUERY_OPCODES, Size: uint32(unsafe.Sizeof(*answer)),
 	}
 	_, err := IoUringRegister(-1, IORING_REGISTER_QUERY, unsafe.Pointer(question), 0)
-	runtime.KeepAlive(answer)
 	if err != nil {
 		featuretest.Skip(t, features.RingQuery, err)
 	}

@@ -79,7 +79,7 @@ func Membarrier(command MembarrierCommand) error {
 
 // MembarrierRseqCPU is [Membarrier] with MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ for the one processor, as getcpu(2) counts
 // them: if a thread of this process runs there, its restartable sequence is restarted. A processor that is
-// not online is no error, and neither is one that is none.
+// not online is no error, and neither is one that is none; a negative one means all of them.
 //
 // Errors: EPERM, the process did not register; EINVAL, a kernel without; ENOSYS.
 //

@@ -3,6 +3,8 @@ package syscalls
 import (
 	"structs"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // PageCategories say what is known of a page: [PagemapScan].
@@ -91,7 +93,10 @@ const pagemapScan = 0xc0606610
 // process is gone. It takes as long as the range is large, so the scheduler is told. Since 6.7;
 // Documentation/admin-guide/mm/pagemap.rst.
 func PagemapScan(fd int, arg *PmScanArg, regions []PageRegion) (n int, err error) {
-	vec := unsafe.Pointer(unsafe.SliceData(regions))
+	if arg == nil {
+		return 0, callError("ioctl PAGEMAP_SCAN", unix.EFAULT)
+	}
+	vec := heap(unsafe.Pointer(unsafe.SliceData(regions)))
 	arg.Size, arg.Vec, arg.VecLen = uint64(unsafe.Sizeof(*arg)), uint64(uintptr(vec)), uint64(len(regions))
 	if len(regions) == 0 {
 		arg.Vec = 0

@@ -197,6 +197,7 @@ func TestPerfEventRefreshEndsByItself(t *testing.T) {
 func TestPerfEventModifyAttributesMovesABreakpoint(t *testing.T) {
 	lockThread(t)
 	words := new([4]uint64)
+	defer pin(words).Unpin()
 	breakpoint := func(word *uint64) unix.PerfEventAttr {
 		return unix.PerfEventAttr{
 			Type: unix.PERF_TYPE_BREAKPOINT, Size: uint32(unsafe.Sizeof(unix.PerfEventAttr{})), Bp_type: 2, // HW_BREAKPOINT_W

@@ -86,6 +86,13 @@ func (s *sleeper) woken(t *testing.T, want error) {
 	}
 }
 
+// pin keeps what p points to reachable and in its place, where an address of it is a number.
+func pin(p any) *runtime.Pinner {
+	var pinner runtime.Pinner
+	pinner.Pin(p)
+	return &pinner
+}
+
 // expect fails where an error is not the one that is wanted.
 func expect(t *testing.T, err, want error) {
 	t.Helper()

@@ -150,7 +150,7 @@ func uffdRange(fd int, request uintptr, name string, addr, length uintptr) error
 // Other errors: ENOENT, the range is not registered, or not in one mapping; EFAULT, src; EINVAL, no whole
 // pages; ENOMEM; ENOSPC, a full tmpfs; ESRCH, the process is gone. Since 4.3.
 func UffdCopy(fd int, dst uintptr, src []byte, mode UffdCopyMode) (copied int, err error) {
-	from := unsafe.Pointer(unsafe.SliceData(src))
+	from := heap(unsafe.Pointer(unsafe.SliceData(src)))
 	arg := &uffdioCopy{dst: uint64(dst), src: uint64(uintptr(from)), len: uint64(len(src)), mode: uint64(mode)}
 	_, errno := ioctl(fd, uffdioCopyReq, unsafe.Pointer(arg), from)
 	return int(max(arg.done, 0)), callError("ioctl UFFDIO_COPY", errno)

@@ -21,9 +21,11 @@ func refusedWithClone(want unix.Errno, args cloneArgs) error {
 
 // tryCloneSetTID asks for the number of this process.
 func tryCloneSetTID() error {
-	taken := []int32{int32(os.Getpid())}
-	defer runtime.KeepAlive(taken)
-	return refusedWithClone(unix.EEXIST, cloneArgs{setTID: uint64(uintptr(unsafe.Pointer(&taken[0]))), setTIDSize: 1})
+	taken := int32(os.Getpid())
+	var pinner runtime.Pinner // of what goes to the kernel as a number in a struct
+	pinner.Pin(&taken)
+	defer pinner.Unpin()
+	return refusedWithClone(unix.EEXIST, cloneArgs{setTID: uint64(uintptr(unsafe.Pointer(&taken))), setTIDSize: 1})
 }
 
 // tryCloneNewUser runs this program, without a test, as nobody in particular.

@@ -60,6 +60,9 @@ func tryPagemapScan(t *testing.T) error {
 	const request = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)
 	const present = 1 << 3     // PAGE_IS_PRESENT
 	var region struct{ start, end, categories uint64 }
+	var pinner runtime.Pinner // of what goes to the kernel as a number in a struct
+	pinner.Pin(&region)
+	defer pinner.Unpin()
 	arg := struct {
 		size, flags, start, end, walkEnd, vec, vecLen, maxPages, inverted, mask, anyOf, returned uint64
 	}{size: 96, vec: uint64(uintptr(unsafe.Pointer(&region))), vecLen: 1, mask: present, returned: present}
@@ -199,12 +202,13 @@ func tryRingRegWait(t *testing.T) error {
 			offset        uint64
 			reserved      [4]uint64
 		}{address: uint64(uintptr(unsafe.Pointer(&page[0]))), size: uint64(len(page)), flags: 1} // the program's memory
+		var pinner runtime.Pinner // of what goes to the kernel as a number in a struct
+		pinner.Pin(region)
+		defer pinner.Unpin()
 		arg := struct {
 			region, flags uint64
 			reserved      [2]uint64
 		}{region: uint64(uintptr(unsafe.Pointer(region))), flags: 1} // for registered waits
-		err := call(unix.SYS_IO_URING_REGISTER, fd, register, uintptr(unsafe.Pointer(&arg)), 1)
-		runtime.KeepAlive(region)
-		return err
+		return call(unix.SYS_IO_URING_REGISTER, fd, register, uintptr(unsafe.Pointer(&arg)), 1)
 	})
 }
