@@ -136,23 +136,34 @@ func TestSixArgumentsArrive(t *testing.T) {
 		go func() {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
+			// To the scheduler, who sleeps in the raw form runs, and too long: it sends its signal, which ends the wait.
+			preemption := SigsetOf(unix.SIGURG)
+			old, err := RtSigprocmask(unix.SIG_BLOCK, &preemption)
+			if err != nil {
+				t.Error(err)
+			}
 			thread <- unix.Gettid()
 			_, _, errno := call(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), waitBitset, 0,
 				uintptr(unsafe.Pointer(timeout)), 0x5555555555, 0x66666666)
+			if _, err := RtSigprocmask(unix.SIG_SETMASK, &old); err != nil {
+				t.Error(err)
+			}
 			done <- errno
 		}()
 		tid := <-thread
 		var number uintptr
 		var args [6]uintptr
-		for sleeps := false; !sleeps || number != unix.SYS_FUTEX || args[1] != waitBitset; {
+		eventually(t, "the thread sleeps", func() (sleeps bool) {
 			number, args, sleeps = callOf(tid)
-		}
+			return sleeps && number == unix.SYS_FUTEX && args[1] == waitBitset
+		})
 		if args != want {
 			t.Errorf("%s: %#x arrived; want %#x", name, args, want)
 		}
-		for woken := uintptr(0); woken == 0; {
-			woken, _, _ = RawSyscall(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), wake, 1)
-		}
+		eventually(t, "it is woken", func() bool {
+			woken, _, _ := RawSyscall(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), wake, 1)
+			return woken == 1
+		})
 		if errno := <-done; errno != 0 {
 			t.Errorf("%s: %v", name, errno)
 		}
