@@ -114,8 +114,8 @@ func RequestTileData() error {
 	return err
 }
 
-// GuestXFeaturesPermitted is [XFeaturesPermitted] for the virtual machines of this process. Since Linux 5.17;
-// ARCH_GET_XCOMP_GUEST_PERM.
+// GuestXFeaturesPermitted is [XFeaturesPermitted] for the virtual machines of this process, with the same errors.
+// Since Linux 5.17; ARCH_GET_XCOMP_GUEST_PERM.
 func GuestXFeaturesPermitted() (XFeatures, error) {
 	v, err := archRead(archGetXCompGuestPerm)
 	return XFeatures(v), err

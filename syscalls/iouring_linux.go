@@ -93,7 +93,7 @@ func IoUringEnterErrno(
 // RawIoUringEnter is io_uring_enter(2) behind the scheduler's back: for calls that do not wait, minComplete 0.
 // It is cheaper than [IoUringEnterErrno] by what telling the scheduler costs. Submitting can still take long
 // where an operation does its work at once: a read from the page cache, a write to a pipe. Errors as of
-// [IoUringEnter].
+// [IoUringEnter]. Since 5.1.
 func RawIoUringEnter(fd int, toSubmit, minComplete uint32, flags IoUringEnterFlags) (n int, errno unix.Errno) {
 	r, _, errno := RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(fd), uintptr(toSubmit), uintptr(minComplete),
 		uintptr(flags), 0, 0)

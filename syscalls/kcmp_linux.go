@@ -61,7 +61,7 @@ func Kcmp(pid1, pid2 int, resource KcmpResource, index1, index2 uintptr) (KcmpOr
 }
 
 // KcmpFiles tells whether descriptor fd1 of one process and fd2 of another are the same open file: one offset, one
-// set of status flags. It is [Kcmp] with KCMP_FILE.
+// set of status flags. It is [Kcmp] with KCMP_FILE, its errors and its privilege. Since Linux 3.5.
 func KcmpFiles(pid1, fd1, pid2, fd2 int) (KcmpOrder, error) {
 	return Kcmp(pid1, pid2, KCMP_FILE, uintptr(fd1), uintptr(fd2))
 }

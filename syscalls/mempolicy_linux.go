@@ -22,6 +22,7 @@ const nodesMax = 1024
 type NodeMask [nodesMax / 64]uint64
 
 // NodesOf returns the set of the nodes. EINVAL, a number that no node can have, below 0 or above 1023.
+// It asks nobody.
 func NodesOf(nodes ...int) (mask NodeMask, err error) {
 	for _, n := range nodes {
 		if n < 0 || n >= nodesMax {

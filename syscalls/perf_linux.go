@@ -20,18 +20,20 @@ var perfIoctlFlagsNames = []flagName{
 // String writes the flags by the names that linux/perf_event.h gives them.
 func (f PerfIoctlFlags) String() string { return flagNames(uint64(f), perfIoctlFlagsNames) }
 
-// PerfEventEnable starts the event's counting; the time that it was disabled does not count as enabled. Since
-// 2.6.31.
+// PerfEventEnable starts the event's counting; the time that it was disabled does not count as enabled.
+// Errors: EBADF; ENOTTY, no event. Since 2.6.31.
 func PerfEventEnable(fd int, flags PerfIoctlFlags) error {
 	return perfIoctl(fd, unix.PERF_EVENT_IOC_ENABLE, "ioctl PERF_EVENT_IOC_ENABLE", uintptr(flags))
 }
 
-// PerfEventDisable stops the event's counting; the count stays. Since 2.6.31.
+// PerfEventDisable stops the event's counting; the count stays. Errors: EBADF; ENOTTY, no
+// event. Since 2.6.31.
 func PerfEventDisable(fd int, flags PerfIoctlFlags) error {
 	return perfIoctl(fd, unix.PERF_EVENT_IOC_DISABLE, "ioctl PERF_EVENT_IOC_DISABLE", uintptr(flags))
 }
 
-// PerfEventReset sets the count to 0; the times of enabled and running stay. Since 2.6.31.
+// PerfEventReset sets the count to 0; the times of enabled and running stay. Errors: EBADF;
+// ENOTTY, no event. Since 2.6.31.
 func PerfEventReset(fd int, flags PerfIoctlFlags) error {
 	return perfIoctl(fd, unix.PERF_EVENT_IOC_RESET, "ioctl PERF_EVENT_IOC_RESET", uintptr(flags))
 }
@@ -43,7 +45,7 @@ func PerfEventRefresh(fd, n int) error {
 	return perfIoctl(fd, unix.PERF_EVENT_IOC_REFRESH, "ioctl PERF_EVENT_IOC_REFRESH", uintptr(n))
 }
 
-// PerfEventPeriod sets the number of events from one sample to the next, or with PerfBitFreq the number of
+// PerfEventPeriod sets the number of events from one sample to the next, or with unix.PerfBitFreq the number of
 // samples a second. EINVAL, the event does not sample, 0, or more samples than
 // kernel.perf_event_max_sample_rate. Since 2.6.31.
 func PerfEventPeriod(fd int, period uint64) error {
@@ -73,7 +75,8 @@ func PerfEventSetFilter(fd int, filter string) error {
 	return callError(name, errno)
 }
 
-// PerfEventID returns the number that samples and group reads name the event by. Since 3.12.
+// PerfEventID returns the number that samples and group reads name the event by. Errors: EBADF; ENOTTY, no
+// event. Since 3.12.
 func PerfEventID(fd int) (id uint64, err error) {
 	_, _, errno := RawSyscall6(unix.SYS_IOCTL, uintptr(fd), unix.PERF_EVENT_IOC_ID,
 		uintptr(unsafe.Pointer(&id)), 0, 0, 0)

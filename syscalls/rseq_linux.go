@@ -99,7 +99,7 @@ func (r *RseqThread) Area() uintptr { return uintptr(unsafe.Pointer(r.area)) }
 // it does nothing.
 //
 // Errors: EINVAL, another thread calls than the one that registered; nothing is given back then, and the goroutine
-// that registered can close it still.
+// that registered can close it still. Since Linux 4.18.
 func (r *RseqThread) Close() error {
 	if r.area == nil {
 		return nil

@@ -50,6 +50,36 @@ func TestEveryExportedNameIsDocumented(t *testing.T) {
 	}
 }
 
+var (
+	sinceWhen = regexp.MustCompile(`[Ss]ince (Linux |the )?\d|as old|[Ee]very kernel|[Mm]inimum kernel`)
+	whichErr  = regexp.MustCompile(`\bE[A-Z0-9]{2,}\b|\bErr[A-Z]|[Ee]rrors( of all)? (as|are)|same errors|its errors|cannot fail|fails only|fail but`)
+	// What has both, of the function that the documentation refers to.
+	refersTo = regexp.MustCompile(`(?i)is \[[A-Za-z0-9]+\]|errors\.ErrUnsupported`)
+)
+
+// Every call says which kernel brought it and which errors it has.
+func TestCallsSaySinceAndErrors(t *testing.T) {
+	root := moduleRoot(t, ".")
+	for _, dir := range callPackages {
+		files, _, _ := parsePackage(t, filepath.Join(root, dir))
+		for _, f := range files {
+			for _, d := range f.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if !ok || !fails(fn) || slices.Contains(notCalls, fn.Name.Name) {
+					continue
+				}
+				text := strings.Join(strings.Fields(fn.Doc.Text()), " ")
+				if !sinceWhen.MatchString(text) && !refersTo.MatchString(text) {
+					t.Errorf("%s: %s does not say since when", dir, fn.Name.Name)
+				}
+				if !whichErr.MatchString(text) && !refersTo.MatchString(text) {
+					t.Errorf("%s: %s does not say which errors", dir, fn.Name.Name)
+				}
+			}
+		}
+	}
+}
+
 // undocumented returns the exported names without a comment. In a group of constants or variables, and in a
 // struct, the comment of the group or the struct serves all, or one on the line.
 func undocumented(t *testing.T, fset *token.FileSet, files []*ast.File) (names []string) {
@@ -133,12 +163,26 @@ func callRows(t *testing.T, text string) (rows []callRow) {
 	return rows
 }
 
+// fails reports whether an exported function or method returns an error or an errno.
+func fails(fn *ast.FuncDecl) bool {
+	if !fn.Name.IsExported() || fn.Type.Results == nil {
+		return false
+	}
+	switch last := fn.Type.Results.List[len(fn.Type.Results.List)-1].Type.(type) {
+	case *ast.Ident:
+		return last.Name == "error"
+	case *ast.SelectorExpr:
+		return last.Sel.Name == "Errno"
+	}
+	return false
+}
+
 // fallible returns the exported functions and methods that return an error or an errno, "vdso.State.Close".
 func fallible(dir string, files []*ast.File) (names []string) {
 	for _, f := range files {
 		for _, d := range f.Decls {
 			fn, ok := d.(*ast.FuncDecl)
-			if !ok || !fn.Name.IsExported() || fn.Type.Results == nil {
+			if !ok || !fails(fn) {
 				continue
 			}
 			name := fn.Name.Name
@@ -152,18 +196,6 @@ func fallible(dir string, files []*ast.File) (names []string) {
 					continue
 				}
 				name = id.Name + "." + name
-			}
-			switch last := fn.Type.Results.List[len(fn.Type.Results.List)-1].Type.(type) {
-			case *ast.Ident:
-				if last.Name != "error" {
-					continue
-				}
-			case *ast.SelectorExpr:
-				if last.Sel.Name != "Errno" {
-					continue
-				}
-			default:
-				continue
 			}
 			names = append(names, prefixOf(dir)+name)
 		}

@@ -16,7 +16,7 @@ import (
 // such clock, and with EFAULT where ts is nil. Source: clock_gettime(2).
 //
 // For a clock that the vDSO does not keep (CPU times, alarms, or all but the coarse ones where the processor's
-// counter is unfit), the vDSO itself makes the real call.
+// counter is unfit), the vDSO itself makes the real call. Since Linux 2.6.
 func ClockGettime(clock int32, ts *unix.Timespec) error {
 	once.Do(resolve)
 	if fn := clockGettimeEntry; fn != 0 && ts != nil {
@@ -30,7 +30,7 @@ func ClockGettime(clock int32, ts *unix.Timespec) error {
 }
 
 // Gettimeofday reads the time of day into tv, in microseconds. It fails with EFAULT where tv is nil. Source:
-// gettimeofday(2), which calls it obsolete: [ClockGettime] of unix.CLOCK_REALTIME gives nanoseconds.
+// gettimeofday(2), which calls it obsolete: [ClockGettime] of unix.CLOCK_REALTIME gives nanoseconds. Since 2.0.
 func Gettimeofday(tv *unix.Timeval) error {
 	once.Do(resolve)
 	if tv == nil {
@@ -47,7 +47,8 @@ func Gettimeofday(tv *unix.Timeval) error {
 }
 
 // Getcpu returns the processor that the calling thread ran on at that moment, and its NUMA node: both may have
-// changed since, unless the thread is bound (unix.SchedSetaffinity, runtime.LockOSThread). Source: getcpu(2).
+// changed since, unless the thread is bound (unix.SchedSetaffinity, runtime.LockOSThread). It cannot fail where no
+// filter forbids it. Source: getcpu(2), since 2.6.19.
 func Getcpu() (cpu, node int, err error) {
 	once.Do(resolve)
 	var c, n uint32

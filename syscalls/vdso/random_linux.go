@@ -31,7 +31,7 @@ const (
 )
 
 // NewState maps a page for a state. Where the vDSO has no getrandom, or this process may not call it, it
-// returns the reason, that of [Resolved]: [Getrandom] with a nil state makes real calls. Since Linux 6.11 (amd64)
+// returns the reason, that of [Resolved], and ENOMEM where it cannot be mapped: [Getrandom] with a nil state makes real calls. Since Linux 6.11 (amd64)
 // and 6.12 (arm64). Close it when it is no longer needed.
 func NewState() (*State, error) {
 	once.Do(resolve)
@@ -55,7 +55,8 @@ func NewState() (*State, error) {
 	return &State{mapping: mapping, size: uintptr(params.size)}, nil
 }
 
-// Close unmaps the state. Closing it again does nothing. It fails with EBUSY during a call.
+// Close unmaps the state. Closing it again does nothing. It fails with EBUSY during a call. Since Linux 6.11, as
+// [NewState].
 func (s *State) Close() error {
 	switch {
 	case s.is.CompareAndSwap(free, closed):
@@ -77,7 +78,7 @@ const atOnce = 4096
 //
 // With a state the bytes come from the vDSO; without (nil), with a closed or busy one, for more than 4 KiB and
 // for GRND_RANDOM they come from the kernel. They are equally good. unix.Getrandom does the same with a state
-// in the runtime's own care; this one is for who wants to see, or keep, the state.
+// in the runtime's own care; this one is for who wants to see, or keep, the state. Since Linux 3.17.
 func Getrandom(p []byte, flags int, state *State) (n int, err error) {
 	if n, errno := state.fill(p, flags); errno == 0 {
 		return n, nil
