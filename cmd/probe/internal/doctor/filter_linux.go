@@ -11,11 +11,12 @@ import (
 const unconfined = "start the container with --security-opt seccomp=unconfined"
 
 // unlessFiltered returns the evidence and the remedy for a system call that was refused. Where a filter did so,
-// neither a privilege nor a setting helps, and both say that instead.
+// neither a privilege nor a setting helps, and both say that instead. How the filter was found out is told once, by
+// the check of it.
 func unlessFiltered(call string, err error, evidence, remedy string) (string, string) {
 	e := syscalls.Explain(os.NewSyscallError(call, err))
 	if e.Cause != syscalls.CauseSeccomp {
 		return evidence, remedy
 	}
-	return fmt.Sprintf("%s; %v (%s)", evidence, e.Cause, e.Evidence), unconfined
+	return fmt.Sprintf("%s; %v", evidence, e.Cause), unconfined
 }

@@ -97,7 +97,7 @@ func noRing(errno unix.Errno) (why, remedy string) {
 	case syscalls.CauseSysctl, syscalls.CauseCapability:
 		remedy = "sudo sysctl kernel.io_uring_disabled=0"
 	case syscalls.CauseSeccomp:
-		remedy = unconfined
+		return e.Cause.String(), unconfined
 	case syscalls.CauseKernel:
 		remedy = "a kernel built with CONFIG_IO_URING=y"
 	}
