@@ -36,5 +36,8 @@ const (
 
 // String names the parts as <asm/prctl.h> does.
 func (f ShadowStackFeatures) String() string {
-	return flagNames(uint64(f), []flagName{{uint64(ARCH_SHSTK_SHSTK), "ARCH_SHSTK_SHSTK"}, {uint64(ARCH_SHSTK_WRSS), "ARCH_SHSTK_WRSS"}})
+	return flagNames(uint64(f), []flagName{
+		{uint64(ARCH_SHSTK_SHSTK), "ARCH_SHSTK_SHSTK"},
+		{uint64(ARCH_SHSTK_WRSS), "ARCH_SHSTK_WRSS"},
+	})
 }

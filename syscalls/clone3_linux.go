@@ -106,7 +106,8 @@ func cloneChild(c *cloneCall) (pid uintptr, errno unix.Errno)
 // A child of a Go program has one thread and a copy of the memory of a runtime that needs many, so no Go code can run
 // in it. Here it runs a dozen instructions of assembly, with all signals blocked and no handler set: it gives the
 // signal mask back that the caller had and executes the program, or exits. A program that cannot be executed is an
-// error here: the child tells by a pipe, and is gone when Clone3 returns.
+// error here: the child tells by a pipe, and is gone when Clone3 returns. The scheduler is not told of the call, which
+// takes the longer the more memory is mapped, to copy the page tables (1 ms for some 100 MiB): a garbage collection waits.
 //
 // The program inherits all descriptors that are not close-on-exec, the working directory, ignored signals and the
 // mask of the calling thread, and the limit of open files as the Go runtime has raised it (os/exec puts it back). No

@@ -27,7 +27,11 @@ const (
 func (f Futex2Flags) String() string {
 	s := [...]string{"FUTEX2_SIZE_U8", "FUTEX2_SIZE_U16", "FUTEX2_SIZE_U32", "FUTEX2_SIZE_U64"}[f&3]
 	if f &^= 3; f != 0 {
-		s += "|" + flagNames(uint64(f), []flagName{{uint64(FUTEX2_NUMA), "FUTEX2_NUMA"}, {uint64(FUTEX2_MPOL), "FUTEX2_MPOL"}, {uint64(FUTEX2_PRIVATE), "FUTEX2_PRIVATE"}})
+		s += "|" + flagNames(uint64(f), []flagName{
+			{uint64(FUTEX2_NUMA), "FUTEX2_NUMA"},
+			{uint64(FUTEX2_MPOL), "FUTEX2_MPOL"},
+			{uint64(FUTEX2_PRIVATE), "FUTEX2_PRIVATE"},
+		})
 	}
 	return s
 }

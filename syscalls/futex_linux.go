@@ -31,7 +31,10 @@ const (
 
 // String names the flags as <linux/futex.h> does.
 func (f FutexFlags) String() string {
-	return flagNames(uint64(f), []flagName{{uint64(FUTEX_PRIVATE_FLAG), "FUTEX_PRIVATE_FLAG"}, {uint64(FUTEX_CLOCK_REALTIME), "FUTEX_CLOCK_REALTIME"}})
+	return flagNames(uint64(f), []flagName{
+		{uint64(FUTEX_PRIVATE_FLAG), "FUTEX_PRIVATE_FLAG"},
+		{uint64(FUTEX_CLOCK_REALTIME), "FUTEX_CLOCK_REALTIME"},
+	})
 }
 
 // FutexAll is the count that wakes, or moves, all that wait.

@@ -174,7 +174,11 @@ const (
 
 // String names the flags as <linux/signal.h> does.
 func (f SignalStackFlags) String() string {
-	return flagNames(uint64(f), []flagName{{uint64(SS_ONSTACK), "SS_ONSTACK"}, {uint64(SS_DISABLE), "SS_DISABLE"}, {uint64(SS_AUTODISARM), "SS_AUTODISARM"}})
+	return flagNames(uint64(f), []flagName{
+		{uint64(SS_ONSTACK), "SS_ONSTACK"},
+		{uint64(SS_DISABLE), "SS_DISABLE"},
+		{uint64(SS_AUTODISARM), "SS_AUTODISARM"},
+	})
 }
 
 // A SignalStack is the stack on which a thread runs handlers with SA_ONSTACK: struct sigaltstack.

@@ -31,8 +31,8 @@ const (
 )
 
 // NewState maps a page for a state. Where the vDSO has no getrandom, or this process may not call it, it
-// returns the reason, that of [Resolved], and ENOMEM where it cannot be mapped: [Getrandom] with a nil state makes real calls. Since Linux 6.11 (amd64)
-// and 6.12 (arm64). Close it when it is no longer needed.
+// returns the reason, that of [Resolved], and ENOMEM where it cannot be mapped: [Getrandom] with a nil state makes
+// real calls. Since Linux 6.11 (amd64) and 6.12 (arm64). Close it when it is no longer needed.
 func NewState() (*State, error) {
 	once.Do(resolve)
 	if err := entries.Getrandom.Err; err != nil {
