@@ -13,7 +13,7 @@ import (
 
 // batches is how many parts a run in a loop has, here and in reference/calls.c. Its value is their median: where the
 // machine interrupts one, it is not counted.
-const batches = 25
+const batches = 250
 
 // inProcess measures what loop does n times, in this process on the processor for loads.
 func inProcess(label string, n int, loop func(n int)) Subject {
