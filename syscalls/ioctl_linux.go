@@ -11,17 +11,14 @@ import (
 // numbers inside a structure: what keeps the arguments of a system call in their place does not reach there, and the
 // stack of a goroutine moves when a function is called that needs more of it. The heap does not move.
 func heap(p unsafe.Pointer) unsafe.Pointer {
-	if escapes {
+	if escaped != nil {
 		escaped = p
 	}
 	return p
 }
 
-// Never true and never written, but the compiler does not know that.
-var (
-	escapes bool
-	escaped unsafe.Pointer
-)
+// escaped is nil and stays so, which the compiler does not know.
+var escaped unsafe.Pointer
 
 // ioctl makes the request with a structure of its own. The kernel looks at three arguments; alive is a fourth
 // that it does not see: memory that the structure points to by number, which so stays reachable.
