@@ -33,7 +33,11 @@
 //
 // Structs that the kernel reads or writes carry structs.HostLayout, and tests compare their size and the offset of
 // every field with the running kernel's BTF, or with the uapi header where it has no type. Flags are types of their
-// own with a String method, which names the bits that it knows and prints the rest as a number.
+// own with a String method, which names the bits that it knows and prints the rest as a number. Constants have the
+// names of the kernel's headers, here as in x/sys: IORING_SETUP_SQPOLL, FUTEX_PRIVATE_FLAG.
+//
+// An address that is an argument of a function is kept, and kept in place, by the function. One that is a number in a
+// struct is the caller's to keep: on the heap or in a mapping, with a runtime.Pinner, because stacks move.
 //
 // # Requirements
 //

@@ -121,7 +121,8 @@ type Sigaction struct {
 //
 // Errors: EINVAL, no signal. Since Linux 2.2. No privilege. Safe for concurrent use. rt_sigaction(2).
 func GetSigaction(sig unix.Signal) (a Sigaction, err error) {
-	return a, rtSigaction(sig, nil, &a)
+	err = rtSigaction(sig, nil, &a)
+	return a, err
 }
 
 // ErrNotOnStack is the error of [SetSigaction] for a handler that would run on the stack of a goroutine.
@@ -150,7 +151,8 @@ func SetSigaction(sig unix.Signal, a Sigaction) (old Sigaction, err error) {
 			a.Restorer = r
 		}
 	}
-	return old, rtSigaction(sig, &a, &old)
+	err = rtSigaction(sig, &a, &old)
+	return old, err
 }
 
 func rtSigaction(sig unix.Signal, a, old *Sigaction) error {
