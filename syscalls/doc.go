@@ -21,10 +21,12 @@
 //
 // so errors.Is finds unix.EAGAIN and os.ErrPermission in it, and errors.As an *os.SyscallError. Nothing retries
 // EINTR, anywhere in this package: a call that a signal ended returns it, and the caller decides, who alone knows
-// how much of a timeout is left. The one exception is none of a caller's: [Explain] reaps its own child.
+// how much of a timeout is left. The exceptions are none of a caller's: [Explain] and [Clone3] wait for children of
+// their own.
 //
 // What a call gives beside the error is stated at the wrapper; after an error it is zero, unless stated
-// otherwise. Arguments that the kernel would refuse are passed on and refused by it.
+// otherwise. Arguments that the kernel would refuse are passed on and refused by it; only what it could not tell, a count
+// that does not fit into its own, is EINVAL before.
 //
 // [Explain] tells why a call was refused: by an old kernel, by a seccomp filter, for want of a capability, by a
 // setting, by a security module.
@@ -41,7 +43,7 @@
 //
 // # Requirements
 //
-// Linux on amd64 and arm64; on other systems the package is empty. The oldest kernel that is tested is 6.1; calls
+// Linux on amd64 and arm64; on other systems the package has no calls. The oldest kernel that is tested is 6.1; calls
 // that came later say so, and fail with ENOSYS before. Privileges are stated at each call. Functions are safe for
 // concurrent use, as far as the call itself is: a thread's attributes are the calling thread's, which needs
 // runtime.LockOSThread.
