@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/internal/seccomp"
 )
 
 var auditArch = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}[runtime.GOARCH]
@@ -199,6 +201,42 @@ func TestSiginfoHasSenderAndAddress(t *testing.T) {
 	expect(t, err, unix.ESRCH)
 	_, err = PtraceGetRegset(os.Getpid(), 1, make([]byte, 8))
 	expect(t, err, unix.ESRCH)
+}
+
+const queuedValue = 0x123456789a
+
+// This child sends itself a value, and has a filter that answers getpriority with a signal.
+var informedChild = addChild("informed", func() error {
+	var info [16]uint64
+	info[0], info[1] = uint64(unix.SIGUSR2), uint64(uint32(0xffffffff)) // signal; SI_QUEUE
+	info[2], info[3] = uint64(os.Getpid()), queuedValue                 // sender; value
+	_, _, errno := RawSyscall(unix.SYS_RT_SIGQUEUEINFO, uintptr(os.Getpid()), uintptr(unix.SIGUSR2), uintptr(unsafe.Pointer(&info)))
+	if errno != 0 {
+		return errno
+	}
+	err := seccomp.Install(seccomp.Rule{From: unix.SYS_GETPRIORITY, To: unix.SYS_GETPRIORITY, Action: unix.SECCOMP_RET_TRAP})
+	if err != nil {
+		return err
+	}
+	RawSyscall(unix.SYS_GETPRIORITY, 0, 0, 0)
+	return errors.New("no signal")
+})
+
+func TestSiginfoHasValueAndCall(t *testing.T) {
+	traced(t, informedChild, 0, func(pid int) {
+		info := stopAt(t, pid, unix.SIGUSR2)
+		if info.Code != -1 || info.Value() != queuedValue || info.PID() != pid {
+			t.Errorf("%+v has value %#x from %d; want %#x from %d", info, info.Value(), info.PID(), queuedValue, pid)
+		}
+		info = stopAt(t, pid, unix.SIGSYS)
+		var regs unix.PtraceRegs
+		if err := unix.PtraceGetRegs(pid, &regs); err != nil {
+			t.Error(err)
+		}
+		if pc, number, arch := info.Syscall(); pc != uintptr(regs.PC()) || number != unix.SYS_GETPRIORITY || arch != auditArch {
+			t.Errorf("call %d of architecture %#x at %#x; want %d, %#x, %#x", number, arch, pc, unix.SYS_GETPRIORITY, auditArch, regs.PC())
+		}
+	})
 }
 
 // stopAt lets a child run until it is stopped for a signal, without the others that Go itself sends.
