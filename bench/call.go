@@ -31,6 +31,7 @@ func rawCall() Benchmark {
 				}
 			}), 1.00},
 			{c("C syscall()", "calls", "getppid", strconv.Itoa(n)), 1.00},
+			{c("C, in line", "calls", "inline", strconv.Itoa(n)), 0},
 		},
 	}
 }

@@ -1,5 +1,5 @@
-/* What a call costs in C: "calls getppid|clock|pipe N CPU" prints the ns of one, over N in a row (pipe: of
- * write and read in turn, N each). "calls write TEXT" writes it to standard output, then to no descriptor, and prints
+/* What a call costs in C: "calls getppid|inline|clock|pipe N CPU" prints the ns of one, over N in a row (inline:
+ * getppid without a function around the instruction; pipe: of write and read in turn, N each). "calls write TEXT" writes it to standard output, then to no descriptor, and prints
  * the errno of that on standard error. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,6 +29,23 @@ static int compare(const void *a, const void *b)
 	return d < 0 ? -1 : d > 0;
 }
 
+/* The instruction where it is needed, with nothing to return from. */
+static inline long getppid_inline(void)
+{
+#ifdef __x86_64__
+	long r;
+
+	__asm__ volatile("syscall" : "=a"(r) : "a"(SYS_getppid) : "rcx", "r11", "memory");
+	return r;
+#else
+	register long number __asm__("x8") = SYS_getppid;
+	register long r __asm__("x0");
+
+	__asm__ volatile("svc #0" : "=r"(r) : "r"(number) : "memory");
+	return r;
+#endif
+}
+
 /* The calls, n times: ns of one. */
 static double once(const char *what, long n)
 {
@@ -47,6 +64,9 @@ static double once(const char *what, long n)
 	if (!strcmp(what, "getppid")) {
 		for (long i = 0; i < n; i++)
 			sink = syscall(SYS_getppid);
+	} else if (!strcmp(what, "inline")) {
+		for (long i = 0; i < n; i++)
+			sink = getppid_inline();
 	} else if (!strcmp(what, "clock")) {
 		for (long i = 0; i < n; i++) {
 			clock_gettime(CLOCK_MONOTONIC, &t);
@@ -82,7 +102,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (argc != 4 || (n = atol(argv[2])) < BATCHES) {
-		fprintf(stderr, "usage: calls getppid|clock|pipe N CPU, or calls write TEXT\n");
+		fprintf(stderr, "usage: calls getppid|inline|clock|pipe N CPU, or calls write TEXT\n");
 		return 2;
 	}
 	CPU_ZERO(&set);
