@@ -22,13 +22,16 @@ type Conn struct {
 	readBy  int64 // deadlines, in ticks; 0: none
 	writeBy int64
 	tls     *tlsConn // nil without
+	reason  error    // why it is closing
 
 	opened   bool // Open was called
 	dialing  bool
+	dialBy   bool // the read deadline is that of Dial
 	gone     bool // closed: the handler has been told
 	closing  bool // closes when all output is sent
 	half     bool // writing half is, or will be, shut down
 	halfDone bool
+	tlsEnded bool // EOF was called for an end that TLS has seen
 	ended    bool // the peer has shut down its half
 	full     bool // output is above the high mark, and has not come down to the low one
 	paused   bool // by the program
@@ -139,7 +142,7 @@ func (c *Conn) Close() error {
 		return ErrClosed
 	}
 	if c.tls != nil && !c.half {
-		c.tls.closeWrite()
+		c.tls.closeWrite() // where that fails, the connection has failed
 	}
 	c.closing = true
 	c.updateRead()
@@ -245,10 +248,7 @@ func (c *Conn) updateRead() {
 // begin is called when the socket is connected: by a listener, by a driver, or for an adopted connection.
 func (c *Conn) begin() {
 	c.loop.current = c
-	if c.dialing {
-		c.dialing = false
-		c.readBy = 0
-	}
+	c.dialing = false
 	if c.tls != nil {
 		c.tls.start()
 	} else {
@@ -262,6 +262,9 @@ func (c *Conn) begin() {
 
 func (c *Conn) open() {
 	c.opened = true
+	if c.dialBy {
+		c.dialBy, c.readBy = false, 0
+	}
 	c.handler.Open(c)
 	if c.loop.draining {
 		c.drain()
@@ -317,6 +320,31 @@ func (c *Conn) inputEnd() {
 	c.bothEnded()
 }
 
+// end tells the handler, once, of an end that TLS has seen.
+func (c *Conn) end() {
+	if c.tlsEnded {
+		return
+	}
+	c.tlsEnded = true
+	c.handler.EOF(c)
+}
+
+// endAfterFlush closes the connection with an error once all output is sent, or lingerTime is over.
+func (c *Conn) endAfterFlush(err error) {
+	if c.gone {
+		return
+	}
+	if c.out.size == 0 {
+		c.failed(err)
+		return
+	}
+	c.closing, c.reason = true, err
+	c.updateRead()
+	c.SetWriteDeadline(time.Now().Add(lingerTime))
+}
+
+const lingerTime = 5 * time.Second
+
 // bothEnded closes a connection that has nothing left to do: the peer has ended its half, and we ours.
 func (c *Conn) bothEnded() {
 	if c.ended && c.halfDone && !c.gone {
@@ -344,7 +372,7 @@ func (c *Conn) sent(n int) {
 	switch {
 	case c.closing:
 		c.loop.current = c
-		c.shut(nil)
+		c.shut(c.reason)
 	case c.half && !c.halfDone && !c.dialing:
 		c.halfDone = true
 		if err := shutdownWrite(c.fd); err != nil {

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"crypto/tls"
 	"net"
 	"os"
 	"time"
@@ -17,6 +18,12 @@ import (
 // Errors: of the address and of the socket, as *net.OpError; [ErrClosed] when the loop has ended. What goes wrong
 // later is told to Closed.
 func (l *Loop) Dial(network, address string, timeout time.Duration, h Handler) (*Conn, error) {
+	return l.DialTLS(network, address, timeout, nil, h)
+}
+
+// DialTLS is Dial with TLS: Open is called when the handshake is done, and the timeout is for both. cfg needs a
+// ServerName, or says InsecureSkipVerify. A nil cfg means no TLS.
+func (l *Loop) DialTLS(network, address string, timeout time.Duration, cfg *tls.Config, h Handler) (*Conn, error) {
 	fail := func(err error) (*Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
@@ -40,12 +47,16 @@ func (l *Loop) Dial(network, address string, timeout time.Duration, h Handler) (
 	c := l.makeConn(fd)
 	c.handler = h
 	c.dialing = true
+	if cfg != nil {
+		c.tls = newTLS(c, cfg, true)
+	}
 	deadline := time.Now().Add(timeout)
 	err = l.Post(func() {
 		l.conns[c] = struct{}{}
 		l.current = c
 		if timeout > 0 {
-			c.SetReadDeadline(deadline) // until it stands
+			c.dialBy = true
+			c.SetReadDeadline(deadline)
 		}
 		if err := l.driver.attach(c); err != nil {
 			c.failed(err)

@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -18,9 +19,10 @@ type Listener struct {
 	fd      int
 	addr    net.Addr
 	accept  func(*Conn) Handler
-	slot    uint64 // the driver's
-	retry   alarm  // when accepting is paused for want of descriptors
-	closed  bool   // owned by the loop
+	tls     *tls.Config // nil without
+	slot    uint64      // the driver's
+	retry   alarm       // when accepting is paused for want of descriptors
+	closed  bool        // owned by the loop
 	closing atomic.Bool
 	unlink  string // path of a unix socket that is ours to remove
 }
@@ -33,6 +35,9 @@ type ListenConfig struct {
 	// ReusePort lets others listen on the same port, so that each loop has a listener of its own and the kernel
 	// spreads the connections (SO_REUSEPORT, Linux 3.9).
 	ReusePort bool
+	// TLS makes connections speak it: the handshake comes before Handler.Open, and counts against the read
+	// deadline that accept may set.
+	TLS *tls.Config
 }
 
 // Listen listens on a TCP address or a unix socket's path, in the manner of net.Listen: network is "tcp", "tcp4",
@@ -50,7 +55,7 @@ func (l *Loop) ListenConfig(cfg ListenConfig, network, address string, accept fu
 	if err != nil {
 		return nil, err
 	}
-	s, err := l.listenFD(fd, accept)
+	s, err := l.listenFD(fd, cfg.TLS, accept)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +66,8 @@ func (l *Loop) ListenConfig(cfg ListenConfig, network, address string, accept fu
 }
 
 // listenFD makes a Listener of a socket that listens, which it owns from here on.
-func (l *Loop) listenFD(fd int, accept func(*Conn) Handler) (*Listener, error) {
-	s := &Listener{loop: l, fd: fd, accept: accept, addr: localAddr(fd)}
+func (l *Loop) listenFD(fd int, cfg *tls.Config, accept func(*Conn) Handler) (*Listener, error) {
+	s := &Listener{loop: l, fd: fd, tls: cfg, accept: accept, addr: localAddr(fd)}
 	s.retry.owner = s
 	err := l.Post(func() {
 		l.listeners[s] = struct{}{}
@@ -137,6 +142,9 @@ func (s *Listener) accepted(fd int) {
 		c.handler = Base{}
 		c.shut(nil)
 		return
+	}
+	if s.tls != nil {
+		c.tls = newTLS(c, s.tls, false)
 	}
 	if err := s.loop.driver.attach(c); err != nil {
 		c.failed(err)

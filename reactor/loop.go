@@ -25,6 +25,7 @@ type Loop struct {
 	draining  bool
 	ended     []chan struct{} // closed when the loop has ended: those of Shutdown
 	buf       []byte          // lent to Data
+	plain     []byte          // the same, decrypted
 	supply    chunks
 	dirty     []*Conn // have output to flush at the end of the batch
 	timers    wheel

@@ -2,8 +2,10 @@ package reactor
 
 import (
 	"bytes"
+	"crypto/tls"
 	"io"
 	"net"
+	"net/http/httptest"
 	"testing"
 	"time"
 )
@@ -42,6 +44,29 @@ func TestEcho(t *testing.T) {
 	c.SetDeadline(time.Now().Add(20 * time.Second))
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	go func() { c.Write(data); c.(*net.TCPConn).CloseWrite() }()
+	got, err := io.ReadAll(c)
+	if err != nil || !bytes.Equal(got, data) {
+		t.Fatal(len(got), err)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	l := start(t, Options{})
+	srv := httptest.NewUnstartedServer(nil)
+	srv.StartTLS()
+	defer srv.Close()
+	s, err := l.ListenConfig(ListenConfig{TLS: srv.TLS}, "tcp", "127.0.0.1:0", func(*Conn) Handler { return echo{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tls.Dial("tcp", s.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	go func() { c.Write(data); c.CloseWrite() }()
 	got, err := io.ReadAll(c)
 	if err != nil || !bytes.Equal(got, data) {
 		t.Fatal(len(got), err)
