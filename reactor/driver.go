@@ -28,6 +28,11 @@ type driver interface {
 	accept(l *Listener, on bool) error
 	unlisten(l *Listener)
 
+	listenPacket(p *PacketConn) error
+	// readPackets turns the reading of datagrams on or off.
+	readPackets(p *PacketConn, on bool) error
+	closePacket(p *PacketConn)
+
 	// wait waits for things to happen, until the timeout is over or wake was called, and tells them.
 	wait(timeout time.Duration) error
 	// wake makes wait return, from any goroutine.

@@ -297,3 +297,45 @@ func (d *epollDriver) unlisten(l *Listener) {
 	d.remove(l.slot)
 	unix.Close(l.fd)
 }
+
+func (d *epollDriver) listenPacket(p *PacketConn) (err error) {
+	p.slot, err = d.add(p.fd, epoll.In, source{ready: func(epoll.Events) { d.receiveSome(p) }})
+	return err
+}
+
+func (d *epollDriver) readPackets(p *PacketConn, on bool) error {
+	if on {
+		return d.wants(p.slot, epoll.In, 0)
+	}
+	return d.wants(p.slot, 0, epoll.In)
+}
+
+func (d *epollDriver) closePacket(p *PacketConn) {
+	d.remove(p.slot)
+	unix.Close(p.fd)
+}
+
+// receiveSome takes datagrams until there are none or others should have their turn.
+func (d *epollDriver) receiveSome(p *PacketConn) {
+	buf := d.loop.buf
+	for range packetBatch {
+		if p.gone || d.source(p.slot).want&epoll.In == 0 {
+			return
+		}
+		var from unix.RawSockaddrInet6
+		size := uint32(unsafe.Sizeof(from))
+		r, _, errno := syscalls.RawSyscall6(unix.SYS_RECVFROM, uintptr(p.fd), uintptr(unsafe.Pointer(&buf[0])),
+			uintptr(len(buf)), 0, uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
+		switch errno {
+		case 0:
+			p.input(buf[:r], decode(&from))
+		case unix.EAGAIN:
+			return
+		case unix.EINTR:
+		case unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN, unix.ENONET, unix.EPROTO:
+			// What ICMP said of a datagram that was sent: it is lost, and the socket is as it was.
+		default:
+			p.shut(os.NewSyscallError("recvfrom", errno))
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 )
 
 // ErrClosed is the error of what belongs to a loop, connection or listener that has been closed. It matches
@@ -19,6 +20,9 @@ type PanicError struct {
 	Value any    // what it panicked with
 	Stack []byte // of the goroutine at that moment, as debug.Stack has it
 }
+
+// newPanicError is for the deferred function that has recovered value.
+func newPanicError(value any) *PanicError { return &PanicError{value, debug.Stack()} }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("reactor: handler panicked: %v", e.Value) }
 

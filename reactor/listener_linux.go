@@ -65,6 +65,31 @@ func (l *Loop) ListenConfig(cfg ListenConfig, network, address string, accept fu
 	return s, nil
 }
 
+// ListenFile makes a listener of a socket that listens already: inherited, or received from a predecessor, see
+// [Listener.File]. f stays the caller's to close. Of cfg only TLS is used. Safe for concurrent use.
+func (l *Loop) ListenFile(cfg ListenConfig, f *os.File, accept func(*Conn) Handler) (*Listener, error) {
+	fail := func(call string, err error) (*Listener, error) {
+		return nil, &net.OpError{Op: "listen", Net: "file", Err: os.NewSyscallError(call, err)}
+	}
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return fail("fcntl", err)
+	}
+	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err == nil && listening == 0 {
+		err = unix.EINVAL
+	}
+	if err != nil {
+		unix.Close(fd)
+		return fail("getsockopt", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // asking for the number made it blocking
+		unix.Close(fd)
+		return fail("fcntl", err)
+	}
+	return l.listenFD(fd, cfg.TLS, accept)
+}
+
 // listenFD makes a Listener of a socket that listens, which it owns from here on.
 func (l *Loop) listenFD(fd int, cfg *tls.Config, accept func(*Conn) Handler) (*Listener, error) {
 	s := &Listener{loop: l, fd: fd, tls: cfg, accept: accept, addr: localAddr(fd)}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,6 +21,8 @@ type Loop struct {
 
 	conns     map[*Conn]struct{} // open or opening
 	listeners map[*Listener]struct{}
+	packets   map[*PacketConn]struct{}
+	files     workers
 	draining  bool
 	ended     []chan struct{} // closed when the loop has ended: those of Shutdown
 	buf       []byte          // lent to Data
@@ -53,8 +54,9 @@ func New(opts Options) (*Loop, error) {
 	}
 	l := &Loop{
 		opts: opts, buf: make([]byte, opts.ReadBuffer), epoch: time.Now(),
-		conns: make(map[*Conn]struct{}), listeners: make(map[*Listener]struct{}),
+		conns: make(map[*Conn]struct{}), listeners: make(map[*Listener]struct{}), packets: make(map[*PacketConn]struct{}),
 	}
+	l.files.loop = l
 	var err error
 	l.driver, l.kind, l.why, err = newDriver(l, opts.Driver)
 	if err != nil {
@@ -131,6 +133,7 @@ func (l *Loop) Run() error {
 // turn is one round: posted functions, timers, then what the driver has.
 func (l *Loop) turn() error {
 	l.protect(l.runPosted)
+	l.protect(l.files.reap)
 	l.protect(func() { l.timers.advance(l.ticks()) })
 	l.flush()
 	if l.stopping.Load() || l.draining && len(l.conns) == 0 {
@@ -141,10 +144,11 @@ func (l *Loop) turn() error {
 	l.asleep.Store(true)
 	timeout := l.timeout()
 	l.mu.Lock()
-	if len(l.posted) > 0 {
+	posted := len(l.posted) > 0
+	l.mu.Unlock()
+	if posted || l.files.pending() {
 		timeout = 0
 	}
-	l.mu.Unlock()
 	var err error
 	l.protect(func() { err = l.driver.wait(timeout) })
 	l.asleep.Store(false)
@@ -161,7 +165,7 @@ func (l *Loop) protect(f func()) {
 		if value == nil {
 			return
 		}
-		e := &PanicError{Value: value, Stack: debug.Stack()}
+		e := newPanicError(value)
 		culprit := l.current
 		l.report(e)
 		if culprit != nil {
@@ -248,8 +252,16 @@ func (l *Loop) end() error {
 	for len(l.posted) > 0 { // nothing is added any more; what a function was posted for may hold a descriptor
 		l.protect(l.runPosted)
 	}
+	l.files.wait.Wait()
+	for l.files.pending() {
+		l.protect(l.files.reap) // what is done may begin something new
+		l.files.wait.Wait()
+	}
 	for s := range l.listeners {
 		s.shut(ErrClosed)
+	}
+	for p := range l.packets {
+		l.protect(func() { p.shut(ErrClosed) })
 	}
 	for len(l.conns) > 0 { // a handler may open another when one closes
 		for c := range l.conns {
