@@ -34,6 +34,7 @@ type source struct {
 const (
 	epollBatch  = 256
 	acceptBatch = 64 // connections accepted in a row, before others have their turn
+	packetBatch = 64 // datagrams, likewise
 	maxVectors  = 64 // pieces of output in one call
 )
 
