@@ -78,11 +78,3 @@ func (o *output) consume(s *chunks, n int) {
 
 // clear drops everything.
 func (o *output) clear(s *chunks) { o.consume(s, o.size) }
-
-// vectors appends what is to be sent, as at most max pieces.
-func (o *output) vectors(dst [][]byte, max int) [][]byte {
-	for c := o.head; c != nil && len(dst) < max; c = c.next {
-		dst = append(dst, c.data[c.start:c.end])
-	}
-	return dst
-}
