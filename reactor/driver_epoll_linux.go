@@ -49,17 +49,13 @@ func newEpollDriver(l *Loop) (driver, error) {
 func (d *epollDriver) wake() error  { return d.poller.Wake() }
 func (d *epollDriver) close() error { return d.poller.Close() }
 
-// wait handles one batch. A pass that does not sleep comes first: under load it finds something, and then the
-// scheduler need not be told.
-func (d *epollDriver) wait(timeout time.Duration) error {
-	n, err := d.poller.Wait(d.events, 0)
-	if err == nil && n == 0 && timeout != 0 {
-		n, err = d.poller.Wait(d.events, timeout)
-	}
+// wait handles one batch.
+func (d *epollDriver) wait(timeout time.Duration) (int, error) {
+	n, err := d.poller.Wait(d.events, timeout)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	d.loop.asleep.Store(false)
+	d.loop.asleep.Store(false) // whoever posts from here on is seen before the next sleep
 	for i := range d.events[:n] {
 		ev := &d.events[i]
 		s := &d.sources[ev.Token().Slot()]
@@ -72,7 +68,7 @@ func (d *epollDriver) wait(timeout time.Duration) error {
 			s.ready(ev.Events())
 		}
 	}
-	return nil
+	return n, nil
 }
 
 // add registers a descriptor and gives it a slot.

@@ -33,8 +33,9 @@ type driver interface {
 	readPackets(p *PacketConn, on bool) error
 	closePacket(p *PacketConn)
 
-	// wait waits for things to happen, until the timeout is over or wake was called, and tells them.
-	wait(timeout time.Duration) error
+	// wait waits for things to happen, until the timeout is over or wake was called, tells them, and returns how
+	// many there were. A timeout of 0 does not sleep, a negative one is none.
+	wait(timeout time.Duration) (int, error)
 	// wake makes wait return, from any goroutine.
 	wake() error
 	// close releases the driver, when everything has been detached.

@@ -140,20 +140,35 @@ func (l *Loop) turn() error {
 		l.stopping.Store(true)
 		return nil
 	}
-	// From here on whoever posts wakes the driver; what was posted just before is seen now.
-	l.asleep.Store(true)
-	timeout := l.timeout()
-	l.mu.Lock()
-	posted := len(l.posted) > 0
-	l.mu.Unlock()
-	if posted || l.files.pending() {
-		timeout = 0
+	// A pass that does not sleep comes first: under load it finds something, and then nobody who posts has to
+	// wake the driver, and the driver need not tell the scheduler.
+	n, err := l.wait(0)
+	if err != nil || n > 0 {
+		return err
 	}
-	var err error
-	l.protect(func() { err = l.driver.wait(timeout) })
-	l.asleep.Store(false)
-	l.flush()
+	// From here on whoever posts wakes the driver; what was posted before is seen now. A wake-up may come late,
+	// in a later wait that has been left for other reasons: then its post is in the queue already.
+	l.asleep.Store(true)
+	defer l.asleep.Store(false)
+	if l.pending() {
+		return nil
+	}
+	_, err = l.wait(l.timeout())
 	return err
+}
+
+// wait handles one batch of the driver's.
+func (l *Loop) wait(timeout time.Duration) (n int, err error) {
+	l.protect(func() { n, err = l.driver.wait(timeout) })
+	l.flush()
+	return n, err
+}
+
+// pending reports whether another goroutine has left something to do.
+func (l *Loop) pending() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.posted) > 0 || l.files.pending()
 }
 
 // protect calls f and survives its panic, which it charges to whose code was running. One call serves a whole

@@ -119,16 +119,11 @@ func listen(cfg ListenConfig, network, address string) (fd int, err error) {
 }
 
 // boundSocket makes a socket and binds it.
-func boundSocket(at endpoint, kind int, reusePort bool) (fd int, err error) {
-	fd, err = unix.Socket(at.family, kind|socketFlags, 0)
+func boundSocket(at endpoint, kind int, reusePort bool) (int, error) {
+	fd, err := unix.Socket(at.family, kind|socketFlags, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	defer func() {
-		if err != nil {
-			unix.Close(fd)
-		}
-	}()
 	set := func(level, option, value int) {
 		if err == nil {
 			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, option, value))
@@ -150,11 +145,12 @@ func boundSocket(at endpoint, kind int, reusePort bool) (fd int, err error) {
 		}
 		set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only)
 	}
-	if err != nil {
-		return -1, err
+	if err == nil {
+		err = os.NewSyscallError("bind", unix.Bind(fd, at.addr))
 	}
-	if err = unix.Bind(fd, at.addr); err != nil {
-		return -1, os.NewSyscallError("bind", err)
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
 	}
 	return fd, nil
 }

@@ -1,0 +1,5 @@
+package reactor
+
+const successorEnv = "REACTOR_TEST_SUCCESSOR"
+
+func succeed(string) {}
