@@ -86,8 +86,8 @@ func TestHalfClose(t *testing.T) {
 }
 
 func TestCloseSendsWhatWasWritten(t *testing.T) {
-	l := start(t, Options{})
-	sent := bytes.Repeat([]byte("0123456789"), 500_000)
+	l := start(t, Options{WriteLimit: 64 << 20})
+	sent := bytes.Repeat([]byte("0123456789"), 3<<20) // more than the queues of both ends take
 	r := newRecorder(t)
 	r.open = func(c *Conn) {
 		if err := errors.Join(c.Write(sent), c.Close()); err != nil {

@@ -19,6 +19,7 @@ type tlsConn struct {
 	in    []byte // what has come and TLS has not read: the driver's, and so empty between events
 	early []byte // written before the handshake is done
 	eof   bool   // the peer has ended its half, below TLS
+	cut   bool   // and TLS has met that end, where it wanted a word
 
 	resume  func() (error, bool) // runs the handshake on; nil when it is done
 	release func()               // ends the coroutine
@@ -52,6 +53,7 @@ func (b below) Read(p []byte) (int, error) {
 	for len(t.in) == 0 {
 		switch {
 		case t.eof:
+			t.cut = true
 			return 0, io.EOF
 		case t.yield == nil:
 			return 0, errWouldBlock
@@ -172,8 +174,11 @@ func (t *tlsConn) deliver() {
 		case err == nil:
 		case errors.Is(err, errWouldBlock) || c.gone || c.closing:
 			return
-		case errors.Is(err, io.EOF):
-			c.end() // said so, under TLS
+		case errors.Is(err, io.EOF) && !t.cut:
+			c.end() // the peer has said so, under TLS
+			return
+		case errors.Is(err, io.EOF): // crypto/tls lets that pass, for the sake of some web sites
+			c.endAfterFlush(io.ErrUnexpectedEOF)
 			return
 		default:
 			c.endAfterFlush(err)
