@@ -23,6 +23,7 @@ type Unit string
 const (
 	Nanoseconds Unit = "ns"
 	Bytes       Unit = "bytes"
+	Calls       Unit = "system calls"
 )
 
 // A Subject is one thing that can be measured.
@@ -63,6 +64,8 @@ func benchmarks() []Benchmark {
 		clock(),
 		echoTCP(64, 400_000),
 		echoTCP(1000, 400_000),
+		echoCalls(),
+		echoIdle(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),

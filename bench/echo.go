@@ -39,55 +39,66 @@ func echoTCP(connections, requests int) Benchmark {
 	}
 }
 
-// measureEcho runs a server on a processor that the load is not on.
+// measureEcho runs a server on a processor that the load is not on, and the load against it.
 func measureEcho(e *Env, library string, connections, requests int) (s Sample, err error) {
+	err = withEchoServer(e, library, func(_ int, port string) error {
+		s.Value, err = e.echoLoad(port, connections, requests)
+		return err
+	})
+	return s, err
+}
+
+// echoLoad returns ns a request.
+func (e *Env) echoLoad(port string, connections, requests int) (float64, error) {
 	load, err := e.CProgram("echo_load")
 	if err != nil {
-		return s, err
+		return 0, err
 	}
+	out, err := exec.Command(load, port, strconv.Itoa(connections), strconv.Itoa(echoSize), strconv.Itoa(requests), strconv.Itoa(e.cpu)).Output()
+	if err != nil {
+		return 0, fmt.Errorf("load: %w", err)
+	}
+	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+}
+
+// withEchoServer calls do while the server of a library listens.
+func withEchoServer(e *Env, library string, do func(pid int, port string) error) (err error) {
 	server, err := e.Command("echoserver")
 	if err != nil {
-		return s, err
+		return err
 	}
 	cpu, err := e.otherCPU()
 	if err != nil {
-		return s, err
+		return err
 	}
 	cmd := exec.Command(server, library)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return s, err
+		return err
 	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return s, err
+		return err
 	}
 	if err := startOn(cpu, cmd); err != nil {
-		return s, err
+		return err
 	}
 	defer func() {
 		stdin.Close() // it ends with that
 		err = errors.Join(err, cmd.Wait())
 	}()
 	lines := bufio.NewReader(stdout)
-	port := ""
-	for port == "" { // gnet logs on the same stream
+	for { // gnet logs on the same stream
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			return s, fmt.Errorf("server of %s: %w", library, err)
+			return fmt.Errorf("server of %s: %w", library, err)
 		}
 		if at, err := netip.ParseAddrPort(strings.TrimSpace(line)); err == nil {
-			port = strconv.Itoa(int(at.Port()))
+			go io.Copy(io.Discard, lines)
+			return do(cmd.Process.Pid, strconv.Itoa(int(at.Port())))
 		}
 	}
-	go io.Copy(io.Discard, lines)
-	out, err := exec.Command(load, port, strconv.Itoa(connections), strconv.Itoa(echoSize), strconv.Itoa(requests), strconv.Itoa(e.cpu)).Output()
-	if err != nil {
-		return s, fmt.Errorf("load on %s: %w", library, err)
-	}
-	s.Value, err = strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-	return s, err
 }
 
 // otherCPU is one that is not for loads.
