@@ -29,7 +29,7 @@ func echoTCP(connections, requests int) Benchmark {
 	const tenth = 1 / 1.1 // of the time is 1.1 times the requests
 	return Benchmark{
 		Group: "echo", Name: "echo-epoll-" + strconv.Itoa(connections), Unit: Nanoseconds, Per: "request",
-		What: fmt.Sprintf("TCP echo of %d bytes, %d connections, server on one processor, %d requests", echoSize, connections, requests),
+		What: fmt.Sprintf("TCP echo, %d B, %d connections, one processor", echoSize, connections),
 		Ours: serve("reactor, epoll", "ring3"),
 		References: []Reference{
 			{serve("netpoll", "netpoll"), tenth},

@@ -33,7 +33,7 @@ func echoCalls() Benchmark {
 	}
 	return Benchmark{
 		Group: "echo", Name: "echo-calls", Unit: Calls, Per: "request",
-		What:       fmt.Sprintf("TCP echo of %d bytes, %d connections, system calls of the server", echoSize, connections),
+		What:       fmt.Sprintf("TCP echo, %d connections, calls of the server", connections),
 		Ours:       count("reactor, epoll", "ring3"),
 		References: []Reference{{count("netpoll", "netpoll"), 0}, {count("std net", "net"), 0}, {count("gnet", "gnet"), 0}},
 	}

@@ -40,8 +40,8 @@ func echoIdle() Benchmark {
 		}}
 	}
 	return Benchmark{
-		Group: "echo", Name: "echo-idle", Unit: Bytes, Per: "connection",
-		What:       fmt.Sprintf("echo server, resident memory a connection, of %d that have echoed a byte", connections),
+		Group: "echo", Name: "echo-idle", Unit: Bytes, Per: "conn",
+		What:       fmt.Sprintf("echo server, resident memory, %d idle ones", connections),
 		Ours:       idle("reactor, epoll", "ring3"),
 		References: []Reference{{idle("netpoll", "netpoll"), 0}, {idle("std net", "net"), 0}, {idle("gnet", "gnet"), 0}},
 	}
