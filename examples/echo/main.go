@@ -25,7 +25,7 @@ import (
 	"os/signal"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // An engine serves until ctx ends. It calls ready with the address.
@@ -39,7 +39,7 @@ var engines = map[string]engine{
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {
