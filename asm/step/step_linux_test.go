@@ -1,0 +1,555 @@
+package step_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/asm"
+	"github.com/ring3-go/ring3/asm/deref"
+	"github.com/ring3-go/ring3/asm/step"
+	"github.com/ring3-go/ring3/asm/step/internal/sample"
+)
+
+func lessons() []asm.Lesson {
+	return []asm.Lesson{sample.Lesson(), deref.Lesson(), told()}
+}
+
+// told is deref's load of a word whose address and value the child tells before: another witness than the
+// stepper.
+func told() asm.Lesson {
+	functions := slices.Clone(deref.Lesson().Functions)
+	for i := range functions {
+		switch functions[i].Name {
+		case "Load64":
+			functions[i].Call = func() {
+				v := new(uint64)
+				*v = 0x1122334455667788 ^ uint64(os.Getpid())
+				fmt.Printf("%#x %#x\n", unsafe.Pointer(v), *v)
+				deref.Load64(uintptr(unsafe.Pointer(v)))
+			}
+		case "LoadIndex":
+			functions[i].Call = func() {
+				v := make([]uint64, 8)
+				v[2] = 0xfeedface ^ uint64(os.Getpid())
+				fmt.Printf("%#x %#x\n", unsafe.Pointer(&v[2]), v[2])
+				deref.LoadIndex(uintptr(unsafe.Pointer(&v[5])), -3)
+			}
+		case "Store64":
+			functions[i].Call = func() {
+				v := new(uint64)
+				*v = 7
+				fmt.Printf("%#x %#x\n", unsafe.Pointer(v), os.Getpid())
+				deref.Store64(uintptr(unsafe.Pointer(v)), uint64(os.Getpid()))
+			}
+		}
+	}
+	return asm.Lesson{Name: "told", Functions: functions}
+}
+
+func TestMain(m *testing.M) {
+	if step.Child(lessons) {
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// try skips a test where there is no ptrace, as under an emulator of processes.
+func try(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skipf("tried ptrace: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run steps through a function and returns the steps and what the child printed.
+func run(t *testing.T, lesson asm.Lesson, function string, opts step.Options) ([]step.Step, string) {
+	t.Helper()
+	var out bytes.Buffer
+	opts.Stdout = &out
+	var steps []step.Step
+	for s, err := range step.All(t.Context(), lesson, function, opts) {
+		try(t, err)
+		steps = append(steps, s)
+	}
+	if len(steps) == 0 {
+		t.Fatal("no steps")
+	}
+	checkRow(t, steps)
+	if t.Failed() {
+		for _, s := range steps {
+			t.Logf("%+v", s)
+		}
+	}
+	return steps, out.String()
+}
+
+// checkRow checks what holds of any row of steps.
+func checkRow(t *testing.T, steps []step.Step) {
+	t.Helper()
+	for i, s := range steps {
+		if s.Number != i+1 {
+			t.Errorf("step %d has number %d", i+1, s.Number)
+		}
+		if len(s.Bytes) == 0 || len(s.Registers) < 18 {
+			t.Errorf("step %d has bytes % x and %d registers", i+1, s.Bytes, len(s.Registers))
+		}
+		if i == 0 {
+			continue
+		}
+		if was := steps[i-1]; was.Next != s.PC {
+			t.Errorf("step %d is at %#x; the one before went to %#x", i+1, s.PC, was.Next)
+		}
+		for j, r := range s.Registers {
+			if was := steps[i-1].Registers[j]; was.After != r.Before {
+				t.Errorf("%s is %v before step %d; %v after the one before", r.Name, r.Before, i+1, was.After)
+			}
+		}
+	}
+}
+
+// accesses returns all accesses to an address.
+func accesses(steps []step.Step, addr uint64) (found []step.Access) {
+	for _, s := range steps {
+		for _, a := range s.Memory {
+			if a.Addr == addr {
+				found = append(found, a)
+			}
+		}
+	}
+	return found
+}
+
+func word(b []byte) uint64 {
+	if len(b) != 8 {
+		return 0xbad
+	}
+	return binary.NativeEndian.Uint64(b)
+}
+
+func TestDerefShowsTheAddressAndTheValue(t *testing.T) {
+	for _, c := range []struct {
+		function string
+		kind     step.Kind
+	}{{"Load64", step.Read}, {"LoadIndex", step.Read}, {"Store64", step.Write}} {
+		t.Run(c.function, func(t *testing.T) {
+			steps, out := run(t, told(), c.function, step.Options{})
+			var addr, value uint64
+			if _, err := fmt.Sscanf(out, "%v %v", &addr, &value); err != nil {
+				t.Fatalf("%v in %q", err, out)
+			}
+			found := accesses(steps, addr)
+			if len(found) != 1 || found[0].Kind != c.kind || found[0].Size != 8 || word(found[0].After) != value {
+				t.Fatalf("accesses to %#x: %+v; want one %v of %#x", addr, found, c.kind, value)
+			}
+			if c.kind == step.Write && word(found[0].Before) != 7 {
+				t.Errorf("before: % x, want 7", found[0].Before)
+			}
+			i := slices.IndexFunc(steps, func(s step.Step) bool { return len(accesses([]step.Step{s}, addr)) > 0 })
+			loaded := slices.ContainsFunc(steps[i].Changed(), func(r step.Register) bool { return r.After[0] == value })
+			if loaded != (c.kind == step.Read) {
+				t.Errorf("registers changed by the access: %v", steps[i].Changed())
+			}
+			last := steps[len(steps)-1]
+			if !strings.HasPrefix(last.Go, "RET") || last.Fault != nil || steps[0].Offset != 0 {
+				t.Errorf("from %v to %v", steps[0].Instruction, last.Instruction)
+			}
+			for _, s := range steps {
+				want := fmt.Sprintf("deref_%s.s", runtime.GOARCH)
+				if filepath.Base(s.File) != want || s.Line == 0 || s.Function != "deref."+c.function {
+					t.Errorf("step %d is from %s, %s:%d", s.Number, s.Function, s.File, s.Line)
+				}
+			}
+		})
+	}
+}
+
+func TestAFaultEndsIt(t *testing.T) {
+	steps, _ := run(t, deref.Lesson(), "Number", step.Options{})
+	last := steps[len(steps)-1]
+	if last.Fault == nil || last.Fault.Signal != "SIGSEGV" || last.Next != last.PC || last.Fault.PC != last.PC {
+		t.Fatalf("last step: %+v, fault %v", last, last.Fault)
+	}
+	if len(last.Memory) != 1 || last.Memory[0].Addr != 1111111111111111 || last.Memory[0].Before != nil {
+		t.Errorf("memory %+v", last.Memory)
+	}
+	wide := deref.TryLoad64 // si_addr is checked against what this process gets
+	var fault *deref.FaultError
+	if _, err := wide(1111111111111111); !errors.As(err, &fault) || uint64(fault.Reported) != last.Fault.Addr {
+		t.Errorf("si_addr %#x; here %v", last.Fault.Addr, err)
+	}
+	for function, signal := range map[string]string{"Break": "SIGTRAP", "Trap": "SIGILL"} {
+		steps, _ := run(t, sample.Lesson(), function, step.Options{})
+		if f := steps[len(steps)-1].Fault; f == nil || f.Signal != signal {
+			t.Errorf("%s ends in %v, want %s", function, f, signal)
+		}
+	}
+}
+
+func TestCallsAreFollowedAsAsked(t *testing.T) {
+	in := func(steps []step.Step, function string) bool {
+		return slices.ContainsFunc(steps, func(s step.Step) bool { return strings.HasSuffix(s.Function, "."+function) })
+	}
+	over := func(steps []step.Step) (list []string) {
+		for _, s := range steps {
+			if s.Over != "" {
+				list = append(list, s.Over)
+			}
+		}
+		return list
+	}
+	for _, c := range []struct {
+		function string
+		calls    step.Calls
+		into     string
+		followed bool
+		over     []string
+	}{
+		{"Outer", step.CallsOwn, "Inner", true, nil},
+		{"Outer", step.CallsNone, "Inner", false, []string{"sample.Inner"}},
+		{"Outer", step.CallsAll, "Inner", true, nil},
+		{"Foreign", step.CallsNone, "GoHelper", false, []string{"sample.GoHelper"}},
+		{"Foreign", step.CallsAll, "GoHelper", true, nil},
+	} {
+		steps, _ := run(t, sample.Lesson(), c.function, step.Options{Calls: c.calls})
+		if in(steps, c.into) != c.followed || !slices.Equal(over(steps), c.over) {
+			t.Errorf("%s, calls %d: %s followed %v, over %q", c.function, c.calls, c.into, in(steps, c.into), over(steps))
+		}
+		last := steps[len(steps)-1]
+		if !strings.HasPrefix(last.Go, "RET") || last.Function != "sample."+c.function {
+			t.Errorf("%s, calls %d: ends at %v", c.function, c.calls, last.Instruction)
+		}
+	}
+}
+
+func TestAnAtomicAdditionIsOneStepOrOneSequence(t *testing.T) {
+	steps, out := run(t, sample.Lesson(), "Add", step.Options{Max: 1000})
+	var addr uint64
+	if _, err := fmt.Sscanf(out, "%v", &addr); err != nil {
+		t.Fatal(err)
+	}
+	sequences := 0
+	for _, s := range steps {
+		if s.Sequence != nil {
+			sequences++
+		}
+	}
+	if want := runtime.GOARCH == "arm64"; (sequences > 0) != want {
+		t.Errorf("%d exclusive sequences", sequences)
+	}
+	found := accesses(steps, addr)
+	if len(found) == 0 || word(found[0].Before) != 40 || word(found[len(found)-1].After) != 42 {
+		t.Errorf("accesses to %#x: %+v", addr, found)
+	}
+}
+
+func TestASystemCallIsAStep(t *testing.T) {
+	steps, out := run(t, sample.Lesson(), "Pid", step.Options{})
+	i := slices.IndexFunc(steps, func(s step.Step) bool { return s.Go == "SYSCALL" || strings.HasPrefix(s.Go, "SVC") })
+	if i < 0 {
+		t.Fatal("no system call")
+	}
+	changed := map[string]uint64{}
+	for _, r := range steps[i].Changed() {
+		changed[r.Name] = r.After[0]
+	}
+	result := map[string]string{"amd64": "AX", "arm64": "R0"}[runtime.GOARCH]
+	if got := fmt.Sprintln(changed[result]); got != out {
+		t.Errorf("%s is %s; the child is process %s", result, got, out)
+	}
+	if runtime.GOARCH == "amd64" && (changed["CX"] != steps[i].Next || changed["R11"]&0x202 != 0x202 || steps[i].Note == "") {
+		t.Errorf("CX %#x, R11 %#x, %q", changed["CX"], changed["R11"], steps[i].Note)
+	}
+}
+
+func TestTheStackIsMemory(t *testing.T) {
+	steps, _ := run(t, sample.Lesson(), "Stack", step.Options{})
+	var wrote, read bool
+	for _, s := range steps {
+		for _, a := range s.Memory {
+			wrote = wrote || a.Kind == step.Write && word(a.After) == 42
+			read = read || wrote && a.Kind == step.Read && word(a.Before) == 42
+		}
+	}
+	if !wrote || !read {
+		t.Errorf("pushed %v, popped %v", wrote, read)
+	}
+}
+
+func TestVectorRegistersAreShown(t *testing.T) {
+	steps, out := run(t, sample.Lesson(), "Vector", step.Options{})
+	var addr uint64
+	if _, err := fmt.Sscanf(out, "%v", &addr); err != nil {
+		t.Fatal(err)
+	}
+	loaded := slices.ContainsFunc(steps, func(s step.Step) bool {
+		return slices.ContainsFunc(s.Changed(), func(r step.Register) bool { return r.Bits > 64 && r.After == step.Value{1, 2} })
+	})
+	if !loaded {
+		t.Error("no vector register got 1, 2")
+	}
+	from, to := accesses(steps, addr), accesses(steps, addr+16)
+	if len(from) != 1 || from[0].Size != 16 || len(to) != 1 || to[0].Kind != step.Write || !bytes.Equal(from[0].Before, to[0].After) {
+		t.Errorf("read %+v, wrote %+v", from, to)
+	}
+}
+
+func TestAnUnknownInstructionIsShownAsBytes(t *testing.T) {
+	steps, _ := run(t, sample.Lesson(), "Strange", step.Options{})
+	if s := steps[0]; s.Known() || len(s.Bytes) != 4 || s.Next != s.PC+4 || !strings.Contains(s.Note, fmt.Sprintf("% x", s.Bytes)) {
+		t.Errorf("first step: %+v", s)
+	}
+	for _, f := range sample.Lesson().Functions {
+		var all []byte
+		for _, in := range step.Disassemble(f) {
+			all = append(all, in.Bytes...)
+		}
+		if !bytes.Equal(all, f.Code()) {
+			t.Errorf("%s: instructions have bytes % x, the function % x", f.Name, all, f.Code())
+		}
+	}
+}
+
+func TestErrorsSayWhatWentWrong(t *testing.T) {
+	start := func(function string) error {
+		s, err := step.Start(t.Context(), sample.Lesson(), function, step.Options{})
+		if err == nil {
+			s.Close()
+		} else if errors.Is(err, errors.ErrUnsupported) {
+			try(t, err)
+		}
+		return err
+	}
+	for function, want := range map[string]string{
+		"Nowhere": `no function "Nowhere"`, "Never": "exit code 0", "Exits": "exit code 7", "Panics": "no way",
+	} {
+		if err := start(function); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %s", function, err, want)
+		}
+	}
+	if err := start("Exits"); !errors.Is(err, step.ErrEnded) {
+		t.Errorf("%v is not ErrEnded", err)
+	}
+	last := error(nil)
+	for _, err := range step.All(t.Context(), sample.Lesson(), "Forever", step.Options{Max: 50}) {
+		last = err
+	}
+	if !errors.Is(last, step.ErrLimit) {
+		t.Errorf("after 50 steps of an endless loop: %v", last)
+	}
+	t.Setenv("RING3_STEP_CHILD", "1")
+	if err := start("Outer"); !errors.Is(err, step.ErrNoChild) {
+		t.Errorf("in a child: %v", err)
+	}
+}
+
+// leftovers fails the test where this process still has a child.
+func leftovers(t *testing.T) {
+	t.Helper()
+	if _, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil); !errors.Is(err, unix.ECHILD) {
+		t.Errorf("wait4: %v; want no child", err)
+	}
+}
+
+func TestClosingEarlyLeavesNothing(t *testing.T) {
+	descriptors := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	s, err := step.Start(t.Context(), sample.Lesson(), "Outer", step.Options{})
+	try(t, err)
+	s.Close()
+	before := descriptors()
+	for steps := range 4 {
+		s, err := step.Start(t.Context(), sample.Lesson(), "Outer", step.Options{})
+		try(t, err)
+		for range steps {
+			if _, err := s.Next(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := errors.Join(s.Close(), s.Close()); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Next(); !errors.Is(err, step.ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	}
+	leftovers(t)
+	if after := descriptors(); after != before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
+
+// spin is a lesson function that, once called, never comes back, as a part of one step.
+func TestTheEndOfTheContextEndsAStep(t *testing.T) {
+	ctx, end := context.WithCancelCause(t.Context())
+	s, err := step.Start(ctx, sample.Lesson(), "Forever", step.Options{Max: 1 << 40})
+	try(t, err)
+	defer s.Close()
+	time.AfterFunc(20*time.Millisecond, func() { end(errors.New("enough")) })
+	for err == nil {
+		_, err = s.Next()
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v; want that the context ended", err)
+	}
+	s.Close()
+	leftovers(t)
+}
+
+func TestCloseWakesNext(t *testing.T) {
+	s, err := step.Start(t.Context(), sample.Lesson(), "Forever", step.Options{Max: 1 << 40})
+	try(t, err)
+	ended := make(chan error)
+	go func() {
+		var err error
+		for err == nil {
+			_, err = s.Next()
+		}
+		ended <- err
+	}()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; !errors.Is(err, step.ErrClosed) {
+		t.Errorf("%v; want ErrClosed", err)
+	}
+	leftovers(t)
+}
+
+// TestSignalsDoNotDisturb sends to the stepped thread, between steps, signals that would make its handler run
+// in the middle of the function.
+func TestSignalsDoNotDisturb(t *testing.T) {
+	want, _ := run(t, sample.Lesson(), "Outer", step.Options{})
+	s, err := step.Start(t.Context(), sample.Lesson(), "Outer", step.Options{})
+	try(t, err)
+	defer s.Close()
+	children, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", tracer(t)))
+	if err != nil {
+		t.Skipf("the child cannot be found: %v", err)
+	}
+	pid := 0
+	if _, err := fmt.Sscan(string(children), &pid); err != nil {
+		t.Fatalf("%v in %q", err, children)
+	}
+	var got []uint64
+	for {
+		for _, sig := range []unix.Signal{unix.SIGURG, unix.SIGPROF, unix.SIGTERM, unix.SIGCHLD, unix.SIGTSTP} {
+			for _, tid := range tasks(t, pid) {
+				if tid != pid && traced(t, pid, tid) {
+					if err := unix.Tgkill(pid, tid, sig); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}
+		next, err := s.Next()
+		if err != nil {
+			break
+		}
+		got = append(got, next.Offset)
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d steps, %d without signals", len(got), len(want))
+	}
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i].Offset {
+			t.Errorf("step %d at offset %d, want %d", i+1, got[i], want[i].Offset)
+		}
+	}
+}
+
+// tracer is the thread of this process that has a child.
+func tracer(t *testing.T) int {
+	t.Helper()
+	for _, tid := range tasks(t, os.Getpid()) {
+		if list, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", tid)); err == nil && len(list) > 0 {
+			return tid
+		}
+	}
+	return os.Getpid()
+}
+
+func tasks(t *testing.T, pid int) (list []int) {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		tid := 0
+		fmt.Sscan(e.Name(), &tid)
+		list = append(list, tid)
+	}
+	return list
+}
+
+func traced(t *testing.T, pid, tid int) bool {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/status", pid, tid))
+	return err == nil && !strings.Contains(string(status), "TracerPid:\t0\n")
+}
+
+func TestManySessionsAtOnce(t *testing.T) {
+	try(t, func() error {
+		s, err := step.Start(t.Context(), sample.Lesson(), "Outer", step.Options{})
+		if err == nil {
+			err = s.Close()
+		}
+		return err
+	}())
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 3 {
+				n := 0
+				for _, err := range step.All(t.Context(), sample.Lesson(), "Outer", step.Options{}) {
+					if err != nil {
+						t.Error(err)
+					}
+					n++
+				}
+				if n < 10 {
+					t.Errorf("%d steps", n)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	leftovers(t)
+}
+
+func BenchmarkStep(b *testing.B) {
+	s, err := step.Start(b.Context(), sample.Lesson(), "Forever", step.Options{Max: 1 << 60})
+	if err != nil {
+		b.Skip(err)
+	}
+	defer s.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Next(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
