@@ -53,24 +53,21 @@ func decode(pc uint64, code []byte) decoded {
 		d.note = "SYSCALL has no stack to save to: it leaves the return address in CX and the flags in R11 (0x100 among them is the stepper's trap flag)"
 	case x86asm.PUSHF, x86asm.PUSHFD, x86asm.PUSHFQ:
 		d.note = "0x100 among the flags on the stack is the stepper's trap flag"
-	case x86asm.MOVSB, x86asm.MOVSW, x86asm.MOVSD, x86asm.MOVSQ, x86asm.STOSB, x86asm.STOSW, x86asm.STOSD, x86asm.STOSQ,
-		x86asm.LODSB, x86asm.LODSW, x86asm.LODSD, x86asm.LODSQ, x86asm.CMPSB, x86asm.CMPSW, x86asm.CMPSD, x86asm.CMPSQ,
-		x86asm.SCASB, x86asm.SCASW, x86asm.SCASD, x86asm.SCASQ:
-		d.repeats = d.isString() && d.hasPrefix(x86asm.PrefixREP, x86asm.PrefixREPN)
+	default:
+		d.repeats = d.element() > 0 && d.hasPrefix(x86asm.PrefixREP, x86asm.PrefixREPN)
 	}
 	return d
 }
 
-// isString tells the string instruction MOVSD, which goes by SI or DI, from that of SSE.
-func (d *decoded) isString() bool {
-	for _, arg := range d.inst.Args {
-		if _, ok := arg.(x86asm.Reg); ok && d.inst.MemBytes > 8 {
-			return false
-		} else if r, ok := arg.(x86asm.Reg); ok && r >= x86asm.X0 && r <= x86asm.X15 {
-			return false
+// element is how many bytes a string instruction works on at a time; 0 with others.
+func (d *decoded) element() uint64 {
+	op := d.inst.Op.String()
+	for _, prefix := range []string{"MOVS", "STOS", "LODS", "CMPS", "SCAS"} {
+		if suffix, ok := strings.CutPrefix(op, prefix); ok {
+			return map[string]uint64{"B": 1, "W": 2, "D": 4, "Q": 8}[suffix]
 		}
 	}
-	return true
+	return 0
 }
 
 func (d *decoded) hasPrefix(prefixes ...x86asm.Prefix) bool {
@@ -100,9 +97,9 @@ func (d *decoded) accesses(r *registers) []Access {
 		if kind == 0 || !ok {
 			continue
 		}
-		size := uint64(d.inst.MemBytes)
-		if size == 0 {
-			size = uint64(max(d.inst.DataSize, 64) / 8)
+		size := max(uint64(d.inst.MemBytes), d.element())
+		if size == 0 { // the decoder does not say: of FXSAVE and the like
+			size = 8
 		}
 		list = append(list, Access{Kind: kind, Addr: addr, Size: size})
 	}
@@ -125,6 +122,9 @@ func (d *decoded) effective(m x86asm.Mem, r *registers) (addr uint64, ok bool) {
 		addr = r.general[wordGSBase]
 	}
 	offset := uint64(m.Disp)
+	if absolute := d.inst.Opcode>>24&^3 == 0xa0; !absolute {
+		offset = uint64(int32(m.Disp)) // the decoder leaves the sign of one without a base to us
+	}
 	for _, part := range []struct {
 		reg   x86asm.Reg
 		scale uint64
@@ -206,7 +206,7 @@ func (d *decoded) repeat(list []Access, r *registers) []Access {
 func (d *decoded) shorten(list []Access, rounds uint64) {
 	for i := range list {
 		a := &list[i]
-		a.Size = min(a.Size, rounds*uint64(max(d.inst.MemBytes, 1)))
+		a.Size = min(a.Size, rounds*d.element())
 		a.Before = a.Before[:min(uint64(len(a.Before)), a.Size)]
 	}
 }

@@ -205,5 +205,8 @@ func (t *tracee) measureUnknown(s *Step, pc uint64) {
 	if n := t.regs.pc() - pc; n > 0 && n <= uint64(len(s.Bytes)) {
 		s.Bytes = s.Bytes[:n]
 	}
-	s.Note = fmt.Sprintf("golang.org/x/arch does not know the instruction % x; what memory it uses is not shown", s.Bytes)
+	s.Note = fmt.Sprintf("golang.org/x/arch has no text for the instruction % x", s.Bytes)
+	if instructionMin == 1 {
+		s.Note += ", so what memory it uses is not shown"
+	}
 }

@@ -5,6 +5,7 @@ package sample
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"unsafe"
 
 	"github.com/ring3-go/ring3/asm"
@@ -51,7 +52,20 @@ func Vector(dst, src uintptr)
 // Strange executes an instruction that the disassembler does not know.
 func Strange()
 
-var outerEntry, innerEntry, foreignEntry, breakEntry, trapEntry, foreverEntry, addEntry, pidEntry, stackEntry, vectorEntry, strangeEntry uintptr
+// Forms accesses memory from base on in many ways; [Accesses] are the offsets, as written here by hand.
+func Forms(base uintptr)
+
+// An Access is one that Forms makes.
+type Access struct {
+	Kind   string // "read", "write" or "read-write"
+	Offset uint64
+	Size   uint64
+}
+
+// arena is what Forms works in.
+const arena = 512
+
+var formsEntry, outerEntry, innerEntry, foreignEntry, breakEntry, trapEntry, foreverEntry, addEntry, pidEntry, stackEntry, vectorEntry, strangeEntry uintptr
 
 // Lesson has the functions. What a test has to know of the child is printed before each call.
 func Lesson() asm.Lesson {
@@ -78,6 +92,13 @@ func Lesson() asm.Lesson {
 			Vector(uintptr(unsafe.Pointer(&v[2])), uintptr(unsafe.Pointer(&v[0])))
 		}},
 		{Name: "Strange", Entry: strangeEntry, Call: Strange},
+		{Name: "Forms", Entry: formsEntry, Call: func() {
+			v := make([]byte, 2*arena)
+			base := (uintptr(unsafe.Pointer(&v[0])) + arena - 1) &^ (arena - 1) // aligned, and in v, which stays
+			fmt.Printf("%#x\n", base)
+			Forms(base)
+			runtime.KeepAlive(v)
+		}},
 		{Name: "Never", Entry: innerEntry, Call: func() {}},
 		{Name: "Exits", Entry: innerEntry, Call: func() { os.Exit(7) }},
 		{Name: "Panics", Entry: innerEntry, Call: func() { panic("no way") }},

@@ -100,6 +100,45 @@ TEXT ·Find(SB), NOSPLIT, $0-16
 	REP; SCASB
 	RET
 
+// func Forms(base uintptr)
+TEXT ·Forms(SB), NOSPLIT, $0-8
+	MOVQ  base+0(FP), BX
+	MOVQ  (BX), CX
+	MOVQ  CX, 16(BX)
+	ADDQ  CX, 32(BX)
+	CMPQ  48(BX), $0
+	MOVQ  $8, CX
+	MOVQ  (BX)(CX*8), DX   // 64
+	XCHGQ DX, 80(BX)
+	MOVB  $1, 96(BX)
+	MOVW  CX, 112(BX)
+	MOVL  CX, 128(BX)
+	MOVOU X0, 144(BX)
+	LOCK
+	CMPXCHGQ DX, 160(BX)
+	SETEQ 176(BX)
+	NOTQ  192(BX)
+	MULQ  208(BX)
+	BTL   $1, 224(BX)
+	MOVNTIQ CX, 240(BX)
+	LEAQ  256(BX), DX
+	PREFETCHT0 256(BX)
+	CLFLUSH 256(BX)
+	LOCK
+	CMPXCHG16B 272(BX)
+	STMXCSR 288(BX)
+	LEAQ  304(BX), DI
+	STOSQ                  // 304
+	MOVQ  $2, CX
+	REP; STOSQ             // 312
+	MOVQ  $-1, CX
+	LEAQ  336(BX), DX
+	MOVQ  8(DX)(CX*8), DX  // 336
+	MOVBLZX 352(BX), DX
+	MOVSD 360(BX), X0
+	TESTB $1, 368(BX)
+	RET
+
 DATA ·outerEntry(SB)/8, $·Outer(SB)
 GLOBL ·outerEntry(SB), RODATA|NOPTR, $8
 DATA ·innerEntry(SB)/8, $·Inner(SB)
@@ -126,3 +165,5 @@ DATA ·copyEntry(SB)/8, $·Copy(SB)
 GLOBL ·copyEntry(SB), RODATA|NOPTR, $8
 DATA ·findEntry(SB)/8, $·Find(SB)
 GLOBL ·findEntry(SB), RODATA|NOPTR, $8
+DATA ·formsEntry(SB)/8, $·Forms(SB)
+GLOBL ·formsEntry(SB), RODATA|NOPTR, $8

@@ -83,7 +83,46 @@ TEXT ·Vector(SB), NOSPLIT, $0-16
 
 // func Strange()
 TEXT ·Strange(SB), NOSPLIT, $0-0
-	WORD $0xd503245f // BTI c: nothing, without branch target identification
+	MOVD $-16(RSP), R0
+	WORD $0xf8200000   // LDADD: Arm v8.1, and the assembler would take it as LDADDD
+	RET
+
+// func Forms(base uintptr)
+TEXT ·Forms(SB), NOSPLIT, $0-8
+	MOVD    base+0(FP), R0
+	MOVD    (R0), R1
+	MOVD    R1, 16(R0)
+	LDP     32(R0), (R1, R2)
+	ADD     $64, R0, R3
+	STP.W   (R1, R2), -16(R3)  // 48
+	LDP.P   16(R3), (R1, R2)   // 48, then R3 is 64
+	MOVD.P  -8(R3), R1         // 64
+	MOVD    $10, R4
+	MOVD    (R0)(R4<<3), R1    // 80
+	MOVD    $0xffffffff0000000c, R5
+	MOVD    (R0)(R5.UXTW<<3), R1 // 96
+	ADD     $128, R0, R3
+	MOVD    $0x00000000fffffffe, R5
+	MOVW    (R3)(R5.SXTW<<2), R1 // 120
+	MOVB    R1, 128(R0)
+	MOVHU   144(R0), R1
+	MOVW    160(R0), R1
+	MOVW    R1, 176(R0)
+	ADD     $192, R0, R3
+	LDAR    (R3), R1
+	ADD     $208, R0, R3
+	STLRW   R1, (R3)
+	FMOVQ   224(R0), F0
+	FMOVS   F0, 240(R0)
+	ADD     $256, R0, R3
+	VLD1    (R3), [V0.B16, V1.B16]
+	VST1.P  [V0.B8], 8(R3)     // 256
+	FLDPQ   288(R0), (F0, F1)
+	PRFM    (R0), PLDL1KEEP
+	ADD     $320, R0, R3
+	LDXRB   (R3), R1           // alone: no store follows
+	MOVD    -1(R3), R1         // 319
+	LDPSW   336(R0), (R1, R2)
 	RET
 
 DATA ·outerEntry(SB)/8, $·Outer(SB)
@@ -108,3 +147,5 @@ DATA ·vectorEntry(SB)/8, $·Vector(SB)
 GLOBL ·vectorEntry(SB), RODATA|NOPTR, $8
 DATA ·strangeEntry(SB)/8, $·Strange(SB)
 GLOBL ·strangeEntry(SB), RODATA|NOPTR, $8
+DATA ·formsEntry(SB)/8, $·Forms(SB)
+GLOBL ·formsEntry(SB), RODATA|NOPTR, $8
