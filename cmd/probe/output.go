@@ -138,9 +138,10 @@ func cleanLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// bold and red mark a heading and bad news, where colour is wanted.
+// bold, red and dim mark a heading, bad news and what is beside the point, where colour is wanted.
 func (o *output) bold(s string) string { return o.style("1", s) }
 func (o *output) red(s string) string  { return o.style("1;31", s) }
+func (o *output) dim(s string) string  { return o.style("2", s) }
 
 func (o *output) style(code, s string) string {
 	if !o.colored {
