@@ -3,11 +3,13 @@ package main
 import (
 	"github.com/ring3-go/ring3/asm"
 	"github.com/ring3-go/ring3/asm/deref"
+	"github.com/ring3-go/ring3/asm/regs"
 )
 
 // lessons are all there are, in the order of the course.
 func lessons() []asm.Lesson {
 	return []asm.Lesson{
 		deref.Lesson(),
+		regs.Lesson(),
 	}
 }
