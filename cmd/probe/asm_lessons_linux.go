@@ -4,6 +4,7 @@ import (
 	"github.com/ring3-go/ring3/asm"
 	"github.com/ring3-go/ring3/asm/deref"
 	"github.com/ring3-go/ring3/asm/regs"
+	"github.com/ring3-go/ring3/asm/syscall"
 )
 
 // lessons are all there are, in the order of the course.
@@ -11,5 +12,6 @@ func lessons() []asm.Lesson {
 	return []asm.Lesson{
 		deref.Lesson(),
 		regs.Lesson(),
+		syscall.Lesson(),
 	}
 }
