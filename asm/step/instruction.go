@@ -15,7 +15,7 @@ type symbol struct {
 }
 
 // short is the name without the path of its package.
-func (s symbol) short() string { return path.Base(s.name) }
+func (s symbol) short() string { return s.name[strings.LastIndexByte(s.name, '/')+1:] }
 
 // packageOf is the path of a function's package, with the point that follows.
 func packageOf(function string) string {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// next makes a step. last says that none can follow.
-func (t *tracee) next() (s Step, last bool, err error) {
+// next makes a step.
+func (t *tracee) next() (s Step, err error) {
 	before := t.regs
 	s.Instruction = t.instruction(before.pc())
 	d := decode(s.PC, s.Bytes)
@@ -32,17 +32,17 @@ func (t *tracee) next() (s Step, last bool, err error) {
 		sig, err = t.singleStep()
 	}
 	if err != nil {
-		return s, true, err
+		return s, err
 	}
 	if !s.Known() {
 		t.measureUnknown(&s, before.pc())
 	}
 	if s.Fault, err = t.faultOf(sig, d); err != nil {
-		return s, true, err
+		return s, err
 	}
 	if s.Fault == nil && !t.atEnd() {
 		if s.Fault, err = t.leave(&s, before.pc()); err != nil {
-			return s, true, err
+			return s, err
 		}
 	}
 	if s.Note == "" {
@@ -53,7 +53,8 @@ func (t *tracee) next() (s Step, last bool, err error) {
 	for i := range s.Memory {
 		s.Memory[i].After = t.data(s.Memory[i])
 	}
-	return s, s.Fault != nil || t.atEnd(), nil
+	s.Last = s.Fault != nil || t.atEnd()
+	return s, nil
 }
 
 // atEnd reports whether the stepped function has returned to its caller.

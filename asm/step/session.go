@@ -138,16 +138,15 @@ func (s *Session) Next() (Step, error) {
 		return Step{}, s.err
 	}
 	var step Step
-	var last bool
 	var err error
-	s.do(func() { step, last, err = s.tracee.next() })
+	s.do(func() { step, err = s.tracee.next() })
 	if err != nil {
 		s.err = s.cause(err)
 		return Step{}, s.err
 	}
 	s.number++
 	step.Number = s.number
-	if last {
+	if step.Last {
 		s.err = io.EOF
 	}
 	return step, nil

@@ -21,5 +21,5 @@ func begin(context.Context, string, asm.Function, Options) (*tracee, error) {
 	return nil, errLinuxOnly
 }
 
-func (*tracee) next() (Step, bool, error) { return Step{}, false, errLinuxOnly }
-func (*tracee) end() error                { return nil }
+func (*tracee) next() (Step, error) { return Step{}, errLinuxOnly }
+func (*tracee) end() error          { return nil }

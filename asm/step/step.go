@@ -72,6 +72,8 @@ type Step struct {
 	Number int
 	// Next is the program counter after it.
 	Next uint64
+	// Last says that no step follows: the function has returned to its caller, or raised a fault.
+	Last bool
 	// Registers are all that the stepper knows, in a fixed order, without the program counter.
 	Registers []Register
 	// Memory has the accesses, in the order of the operands.

@@ -119,6 +119,9 @@ func checkRow(t *testing.T, steps []step.Step) {
 		if s.Number != i+1 {
 			t.Errorf("step %d has number %d", i+1, s.Number)
 		}
+		if s.Last != (i == len(steps)-1) {
+			t.Errorf("step %d is the last: %v", i+1, s.Last)
+		}
 		if len(s.Bytes) == 0 || len(s.Registers) < 18 {
 			t.Errorf("step %d has bytes % x and %d registers", i+1, s.Bytes, len(s.Registers))
 		}

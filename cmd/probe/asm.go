@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -166,39 +167,29 @@ func (o *asmOptions) functions() []asm.Function {
 }
 
 // stepLesson steps through functions, one after the other.
-func stepLesson(ctx context.Context, out *output, opts asmOptions) error {
+func stepLesson(ctx context.Context, out *output, opts asmOptions) (err error) {
+	feed := newFeed(opts)
+	defer func() { err = errors.Join(err, feed.close()) }()
 	if opts.wait {
-		return watchSteps(ctx, out, opts)
+		return watchSteps(ctx, out, opts, feed)
 	}
 	source := newSource(opts.lesson)
-	for _, f := range opts.functions() {
-		var said strings.Builder // what the function writes, if it does
-		p := &page{w: out.data, out: out}
-		if !out.json {
-			p.printf("%s\n", out.bold(opts.lesson.Name+"."+f.Name))
+	p := &page{w: out.data, out: out}
+	for {
+		s, err := feed.next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case out.json:
+			err = out.record(newStepRecord(opts.lesson.Name, s.function, &s.Step))
+		default:
+			p.shown(opts.lesson.Name, s, source)
+			err = p.err
 		}
-		options := step.Options{Calls: callsNames[opts.calls], Max: opts.max, Stdout: &said}
-		for s, err := range step.All(ctx, *opts.lesson, f.Name, options) {
-			if err != nil {
-				return err
-			}
-			if out.json {
-				err = out.record(newStepRecord(opts.lesson.Name, f.Name, &s))
-			} else {
-				p.step(&s, source)
-				err = p.err
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if !out.json {
-			p.said(said.String())
-			p.printf("\n")
-		}
-		if p.err != nil {
-			return p.err
+		if err != nil {
+			return err
 		}
 	}
-	return nil
 }

@@ -119,6 +119,18 @@ func (p *page) instruction(in *step.Instruction) {
 	}
 }
 
+// shown prints a step, under the name of its function where it is the first.
+func (p *page) shown(lesson string, s *shownStep, source lessonSource) {
+	if s.Number == 1 {
+		p.printf("%s\n", p.out.bold(lesson+"."+s.function))
+	}
+	p.step(&s.Step, source)
+	if s.Last {
+		p.said(s.said)
+		p.printf("\n")
+	}
+}
+
 // step prints a step: the line of the source, the instruction, and what it did.
 func (p *page) step(s *step.Step, source lessonSource) {
 	if s.Number > 1 {
@@ -156,7 +168,7 @@ func effects(s *step.Step) (lines []string) {
 		lines = append(lines, fmt.Sprintf("%-10s  %s, which has run and returned", "called", clean(s.Over)))
 	}
 	for _, r := range s.Changed() {
-		lines = append(lines, registerText(&r))
+		lines = append(lines, registerText(&r)...)
 	}
 	if s.Fault != nil {
 		lines = append(lines, fmt.Sprintf("%-10s  %s", "fault", s.Fault))
@@ -167,21 +179,20 @@ func effects(s *step.Step) (lines []string) {
 	return lines
 }
 
-func registerText(r *step.Register) string {
+func registerText(r *step.Register) []string {
 	before, after := r.Before.Hex(r.Bits), r.After.Hex(r.Bits)
-	if names := flagNames(r.Name, r.After[0]); names != "" {
-		before += " [" + flagNames(r.Name, r.Before[0]) + "]"
-		after += " [" + names + "]"
+	if flags, ok := flagNames(r.Name, r.After[0]); ok {
+		was, _ := flagNames(r.Name, r.Before[0])
+		before, after = before+" ["+was+"]", after+" ["+flags+"]"
 	}
-	before, after = strings.ReplaceAll(before, "[-]", "[]"), strings.ReplaceAll(after, "[-]", "[]")
 	if r.Bits > 128 {
-		return fmt.Sprintf("%-10s  %s\n%18s%s", r.Name, before, "-> ", after)
+		return []string{fmt.Sprintf("%-10s  %s", r.Name, before), fmt.Sprintf("%10s  %s", "->", after)}
 	}
-	return fmt.Sprintf("%-10s  %s -> %s", r.Name, before, after)
+	return []string{fmt.Sprintf("%-10s  %s -> %s", r.Name, before, after)}
 }
 
-// flagNames are the flags set in a register of flags, "-" where none is, and "" for other registers.
-func flagNames(register string, v uint64) string {
+// flagNames are the flags that are set in a register of flags; ok is false for any other register.
+func flagNames(register string, v uint64) (names string, ok bool) {
 	type flag struct {
 		bit  uint
 		name string
@@ -191,7 +202,7 @@ func flagNames(register string, v uint64) string {
 		"PSTATE": {{31, "N"}, {30, "Z"}, {29, "C"}, {28, "V"}},
 	}[register]
 	if flags == nil {
-		return ""
+		return "", false
 	}
 	var set []string
 	for _, f := range flags {
@@ -199,10 +210,7 @@ func flagNames(register string, v uint64) string {
 			set = append(set, f.name)
 		}
 	}
-	if set == nil {
-		return "-"
-	}
-	return strings.Join(set, " ")
+	return strings.Join(set, " "), true
 }
 
 func accessText(a *step.Access) string {
@@ -263,4 +271,3 @@ func wrap(text string, width int) (lines []string) {
 	}
 	return append(lines, line)
 }
-

@@ -27,7 +27,7 @@ func main() {
 
 // probe is the whole command behind main, so that tests can run it.
 func probe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	out := &output{data: stdout, talk: stderr}
+	out := &output{in: stdin, data: stdout, talk: stderr}
 	root := newRoot(out)
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -17,6 +17,7 @@ import (
 
 // output is where a command's data and talk go, and how they look.
 type output struct {
+	in         io.Reader
 	data, talk io.Writer
 	json       bool
 	color      string // auto, always, never
@@ -38,7 +39,7 @@ func (o *output) open() error {
 	return nil
 }
 
-func isTerminal(w io.Writer) bool {
+func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
