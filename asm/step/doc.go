@@ -31,7 +31,9 @@
 // The processor traps after each instruction, so time means nothing here. The trap flag of amd64 shows where
 // flags are copied: in R11 after SYSCALL, on the stack after PUSHF. On arm64 a trap between a load-exclusive
 // and its store-exclusive clears the monitor, and a loop over them would never end: such a sequence is run as
-// one step. A string instruction with a REP prefix is one step too, however often it repeats.
+// one step. A string instruction with a REP prefix is one step too, however often it repeats. A loop that waits
+// until nothing has changed between two of its instructions, as the vDSO's clock does, may find that something
+// always has, where steps take longer than the writer pauses.
 //
 // Sources: ptrace(2), sigaction(2), Intel SDM volume 2, Arm ARM (DDI 0487) chapter C4.
 package step
