@@ -120,11 +120,14 @@ func (t *tracee) faultOf(sig syscall.Signal, d decoded) (*Fault, error) {
 	return t.readFault(sig)
 }
 
-// leave runs a function that the step went to, and that is not to be stepped, until it returns.
+// leave runs a function that the step went to, and that is not to be stepped, until it returns. Never to be
+// stepped is the runtime's, by which a function asks for a larger stack: the scheduler makes it do so when it
+// wants the thread back, as it does of one that runs for 10 ms, and stands behind it.
 func (t *tracee) leave(s *Step, from uint64) (*Fault, error) {
 	there := t.symbol(t.regs.pc())
+	scheduler := strings.HasPrefix(there.name, "runtime.morestack")
 	switch here := t.symbol(from); {
-	case t.calls == CallsAll, there.name != "" && there.base == here.base && there.base != t.regs.pc():
+	case t.calls == CallsAll && !scheduler, there.name != "" && there.base == here.base && there.base != t.regs.pc():
 		return nil, nil // within the function
 	case t.calls == CallsOwn && strings.HasPrefix(there.name, t.own):
 		return nil, nil
@@ -140,7 +143,7 @@ func (t *tracee) leave(s *Step, from uint64) (*Fault, error) {
 		s.Over = fmt.Sprintf("%#x", t.regs.pc())
 	}
 	sp := t.regs.sp()
-	sig, err := t.runTo([]uint64{back}, func() bool { return t.regs.returned(sp) })
+	sig, err := t.runTo([]uint64{back}, func() bool { return scheduler || t.regs.returned(sp) })
 	if err != nil || sig == unix.SIGTRAP {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ const (
 	// CallsOwn descends into functions of the same package. Others, of the Go runtime or the vDSO, run as a
 	// part of the step that went to them.
 	CallsOwn Calls = iota
-	// CallsAll descends into everything.
+	// CallsAll descends into everything but the runtime's way to a larger stack.
 	CallsAll
 	// CallsNone stays in the function.
 	CallsNone

@@ -199,7 +199,7 @@ func flagNames(register string, v uint64) (names string, ok bool) {
 	}
 	flags := map[string][]flag{
 		"FLAGS":  {{0, "CF"}, {2, "PF"}, {4, "AF"}, {6, "ZF"}, {7, "SF"}, {10, "DF"}, {11, "OF"}},
-		"PSTATE": {{31, "N"}, {30, "Z"}, {29, "C"}, {28, "V"}},
+		"PSTATE": {{31, "N"}, {30, "Z"}, {29, "C"}, {28, "V"}, {10, "BTYPE"}},
 	}[register]
 	if flags == nil {
 		return "", false

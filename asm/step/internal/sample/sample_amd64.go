@@ -37,7 +37,7 @@ func Accesses() []Access {
 	return []Access{
 		{"read", 0, 8}, {"write", 16, 8}, {"read-write", 32, 8}, {"read", 48, 8}, {"read", 64, 8}, {"read-write", 80, 8},
 		{"write", 96, 1}, {"write", 112, 2}, {"write", 128, 4}, {"write", 144, 16}, {"read-write", 160, 8}, {"write", 176, 1},
-		{"read-write", 192, 8}, {"read", 208, 8}, {"read", 224, 4}, {"write", 240, 8}, {"read-write", 272, 16}, {"write", 288, 4},
+		{"read-write", 192, 8}, {"read", 208, 8}, {"read", 224, 4}, {"write", 240, 8}, {"read-write", 272, 8}, {"write", 288, 4},
 		{"write", 304, 8}, {"write", 312, 16}, {"read", 336, 8}, {"read", 352, 1}, {"read", 360, 8}, {"read", 368, 1},
 	}
 }
