@@ -77,6 +77,7 @@ func TestCompiledCodeLosesNothing(t *testing.T) {
 		Survivors(Careless())
 		careless()
 		polite()
+		triple()
 		var zero struct{ a, b, c, d uint64 } // the compiler clears memory with what it takes for zero
 		if zero.a|zero.b|zero.c|zero.d != 0 {
 			t.Errorf("zero is %v", zero)

@@ -111,7 +111,14 @@ func (t *tracee) readVectors() {
 }
 
 // returnAddress is where a function returns to, told at its entry: CALL has pushed the address.
-func (t *tracee) returnAddress() (uint64, error) { return t.word(t.regs.sp()) }
+func (t *tracee) returnAddress() (uint64, error) {
+	sp := t.regs.sp()
+	b := t.peek(sp, make([]byte, 8))
+	if len(b) < 8 {
+		return 0, fmt.Errorf("no return address can be read at %#x", sp)
+	}
+	return words(b, 1)[0], nil
+}
 
 // returned reports whether a function that was entered with the stack pointer at sp has returned: RET has
 // taken the address off.

@@ -69,15 +69,6 @@ func (t *tracee) data(a Access) []byte {
 	return b
 }
 
-// word reads a word of the child's memory.
-func (t *tracee) word(addr uint64) (uint64, error) {
-	b := t.peek(addr, make([]byte, 8))
-	if len(b) < 8 {
-		return 0, fmt.Errorf("no memory can be read at %#x", addr)
-	}
-	return words(b, 1)[0], nil
-}
-
 // raised are the signals that an instruction can raise. Any other came from outside, and none of those is let
 // through: a handler would run amid the function. The child has no work to lose.
 var raised = map[syscall.Signal]bool{

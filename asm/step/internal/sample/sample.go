@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ring3-go/ring3/asm"
 )
 
@@ -100,7 +102,7 @@ func Lesson() asm.Lesson {
 			runtime.KeepAlive(v)
 		}},
 		{Name: "Never", Entry: innerEntry, Call: func() {}},
-		{Name: "Exits", Entry: innerEntry, Call: func() { os.Exit(7) }},
+		{Name: "Exits", Entry: innerEntry, Call: func() { unix.Exit(7) }},
 		{Name: "Panics", Entry: innerEntry, Call: func() { panic("no way") }},
 	}
 	return asm.Lesson{Name: "sample", Question: "How is this stepped?", Functions: append(functions, more()...)}
