@@ -55,6 +55,9 @@ func begin(ctx context.Context, lesson string, f asm.Function, opts Options) (_ 
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.end())
+			if said := t.talk.said(); said != "" && errors.Is(err, ErrNoChild) {
+				err = fmt.Errorf("%w; it said: %s", err, said)
+			}
 		}
 	}()
 	tid, entry, err := parseReport(report)
@@ -177,7 +180,7 @@ func (t *tracee) died(status unix.WaitStatus) error {
 	if endErr := t.end(); endErr != nil { // first, so that all it said is here
 		return errors.Join(err, endErr)
 	}
-	if said := strings.TrimSpace(t.talk.String()); said != "" {
+	if said := t.talk.said(); said != "" {
 		err = fmt.Errorf("%w; it said: %s", err, said)
 	}
 	return err
@@ -197,8 +200,9 @@ func (t *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *head) String() string {
+// said is what there is, without the space around it.
+func (t *head) said() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.buf.String()
+	return strings.TrimSpace(t.buf.String())
 }

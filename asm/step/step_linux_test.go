@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -66,7 +67,23 @@ func TestMain(m *testing.M) {
 	if step.Child(lessons) {
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == asTracer {
+		trace()
+		return
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// asTracer as the first argument makes this binary a program that steps, and waits to be killed.
+const asTracer = "ring3-tracer"
+
+func trace() {
+	s, err := step.Start(context.Background(), sample.Lesson(), "Forever", step.Options{})
+	if err == nil {
+		_, err = s.Next()
+	}
+	fmt.Println(err)
+	select {}
 }
 
 // try skips a test where there is no ptrace, as under an emulator of processes, or where it is forbidden.
@@ -547,6 +564,54 @@ func traced(t *testing.T, pid, tid int) bool {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/status", pid, tid))
 	return err == nil && !strings.Contains(string(status), "TracerPid:\t0\n")
+}
+
+// TestTheChildDiesWithTheTracer kills a program that steps, in the middle of it.
+func TestTheChildDiesWithTheTracer(t *testing.T) {
+	s, err := step.Start(t.Context(), sample.Lesson(), "Outer", step.Options{})
+	try(t, err)
+	s.Close()
+	tracer := exec.Command("/proc/self/exe", asTracer)
+	out, err := tracer.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tracer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer tracer.Wait()
+	defer tracer.Process.Kill()
+	said := make([]byte, 256)
+	if n, err := out.Read(said); err != nil || string(said[:n]) != "<nil>\n" {
+		t.Fatalf("%q, %v", said[:n], err)
+	}
+	child := 0
+	for _, tid := range tasks(t, tracer.Process.Pid) {
+		list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", tracer.Process.Pid, tid))
+		if err != nil {
+			t.Skipf("the child cannot be found: %v", err) // without CONFIG_PROC_CHILDREN
+		}
+		fmt.Sscan(string(list), &child)
+	}
+	fd, err := unix.PidfdOpen(child, 0)
+	if err != nil {
+		t.Fatalf("child %d: %v", child, err)
+	}
+	defer unix.Close(fd)
+	if err := tracer.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	ended := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(ended, 60_000)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if n != 1 || err != nil {
+			t.Errorf("the child lives on: %d, %v", n, err)
+		}
+		return
+	}
 }
 
 func TestManySessionsAtOnce(t *testing.T) {
