@@ -64,12 +64,16 @@ func Disassemble(f asm.Function) []Instruction {
 	return list
 }
 
-// extent is how many bytes from pc on belong to the same line of the source.
+// extent is how many bytes from pc, an address of this process, belong to the same line of the source: an
+// instruction, as a rule. Outside of the binary it is limit.
 func extent(pc uint64, limit int) int {
 	if instructionMin > 1 {
 		return min(instructionMin, limit)
 	}
 	f := runtime.FuncForPC(uintptr(pc))
+	if f == nil {
+		return limit
+	}
 	_, line := f.FileLine(uintptr(pc))
 	for n := 1; n < limit; n++ {
 		if _, l := f.FileLine(uintptr(pc) + uintptr(n)); l != line {

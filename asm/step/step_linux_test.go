@@ -368,9 +368,12 @@ func TestAnUnknownInstructionIsShownAsBytes(t *testing.T) {
 		t.Fatal("every instruction is known")
 	}
 	s := steps[i]
+	if len(s.Bytes) != 4 {
+		t.Errorf("% x; want four bytes", s.Bytes)
+	}
 	if s.Fault != nil {
 		t.Logf("not an instruction of this processor: %v", s.Fault)
-	} else if len(s.Bytes) != 4 || s.Next != s.PC+4 || !strings.Contains(s.Note, fmt.Sprintf("% x", s.Bytes)) {
+	} else if s.Next != s.PC+4 || !strings.Contains(s.Note, fmt.Sprintf("% x", s.Bytes)) {
 		t.Errorf("the step: %+v", s.Instruction)
 	}
 	for _, f := range sample.Lesson().Functions {

@@ -15,8 +15,9 @@ func (t *tracee) instruction(pc uint64) Instruction {
 	in.Bytes = t.peek(pc, make([]byte, instructionMax))
 	n := in.disassemble(in.Bytes, t.slide)
 	in.locate(t.slide)
-	if n > 0 {
-		in.Bytes = in.Bytes[:n]
+	if n == 0 { // not known
+		n = extent(pc-t.slide, len(in.Bytes))
 	}
+	in.Bytes = in.Bytes[:n]
 	return in
 }
