@@ -4,6 +4,7 @@
 //	probe run -- CMD…                run a command, then say where its faults and switches went
 //	probe faults [interval [count]]  page faults of the host, a process, a command or a cgroup
 //	probe switches [interval [count]] context switches, likewise
+//	probe asm [lesson]               lessons in assembly, shown, run and stepped
 //	probe doctor                     what this host allows, and how to get the rest
 //
 // Data goes to standard output and talk to standard error; --json prints one record a line. Exit codes:
@@ -13,15 +14,20 @@ package main
 import (
 	"io"
 	"os"
+
+	"github.com/ring3-go/ring3/asm/step"
 )
 
 func main() {
+	if step.Child(lessons) { // a lesson being stepped by another probe
+		return
+	}
 	os.Exit(probe(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // probe is the whole command behind main, so that tests can run it.
 func probe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	out := &output{data: stdout, talk: stderr}
+	out := &output{in: stdin, data: stdout, talk: stderr}
 	root := newRoot(out)
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -37,6 +37,7 @@ switched out and why, how long that took, and whether the kernel's own counters 
 		Example: `  probe run -- go build ./...     where a command's faults and switches went
   probe faults 1 5 -p 4242        a process's page faults, each second, five times
   probe switches --by comm        the host's context switches by command, until Ctrl-C
+  probe asm deref --step          a lesson in assembly, each instruction
   probe doctor                    what this host allows`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -55,7 +56,7 @@ switched out and why, how long that took, and whether the kernel's own counters 
 	flags.StringVar(&out.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
 	flags.BoolVarP(&out.verbose, "verbose", "v", false, "say more on standard error, the eBPF verifier's log included")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(out), newFaults(out), newSwitches(out), newDoctor(out))
+	root.AddCommand(newRun(out), newFaults(out), newSwitches(out), newAsm(out), newDoctor(out))
 	return root
 }
 
