@@ -1,0 +1,275 @@
+//go:build linux && (amd64 || arm64)
+
+package litmus
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/ring3-go/ring3/asm"
+	"github.com/ring3-go/ring3/asm/internal/lessontest"
+)
+
+// The literature's table: which weak outcomes each architecture allows in plain code. The models must come to
+// the same by themselves.
+func TestModelsAllowWhatTheLiteratureSays(t *testing.T) {
+	onTSO := map[string]bool{"SB": true, "R": true}
+	for _, tt := range Tests() {
+		for _, c := range []struct {
+			model         Model
+			plain, fenced bool
+		}{
+			{sequentialConsistency, false, false},
+			{tso, onTSO[tt.Name], false},
+			{armv8, true, false},
+		} {
+			if got := c.model.Allowed(tt, false)[tt.Weak]; got != c.plain {
+				t.Errorf("%s, %s, plain: allowed %v; want %v", tt.Name, c.model.Name, got, c.plain)
+			}
+			if got := c.model.Allowed(tt, true)[tt.Weak]; got != c.fenced {
+				t.Errorf("%s, %s, with fences: allowed %v; want %v", tt.Name, c.model.Name, got, c.fenced)
+			}
+		}
+	}
+}
+
+// Each model allows what a stricter one does, and a fence takes away and adds nothing.
+func TestModelsContainEachOther(t *testing.T) {
+	accesses := rapid.Custom(func(t *rapid.T) []Access {
+		first := Access{Store: rapid.Bool().Draw(t, "store"), Var: rapid.IntRange(0, 1).Draw(t, "var"), Value: 1}
+		second := Access{Store: rapid.Bool().Draw(t, "store"), Var: 1 - first.Var, Value: 2}
+		return []Access{first, second}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		test := Test{Threads: rapid.SliceOfN(accesses, 2, 2).Draw(t, "threads"), Final: true}
+		chain := []map[Outcome]bool{
+			sequentialConsistency.Allowed(test, true), sequentialConsistency.Allowed(test, false),
+			tso.Allowed(test, false), armv8.Allowed(test, false),
+		}
+		if diff := cmp.Diff(chain[0], chain[1]); diff != "" {
+			t.Fatalf("a fence changes sequential consistency: %s", diff)
+		}
+		for _, m := range []Model{tso, armv8} {
+			if diff := cmp.Diff(chain[0], m.Allowed(test, true)); diff != "" {
+				t.Fatalf("with fences %s is not sequentially consistent: %s", m.Name, diff)
+			}
+		}
+		for i := range chain[1:] {
+			for o := range chain[i] {
+				if !chain[i+1][o] {
+					t.Fatalf("%s: allowed by a stricter model alone", test.Show(o))
+				}
+			}
+		}
+	})
+}
+
+// One thread by itself ends as its program says: the assembly against its twin.
+func TestBodiesDoWhatTheirAccessesSay(t *testing.T) {
+	one := [][]Access{
+		{store(x, 1), load(y)}, {load(x), store(y, 2)}, {store(x, 1), store(y, 2)}, {load(x), load(y)}, {store(x, 1)},
+		{store(y, 3), load(x)}, {load(y), store(x, 1)},
+	}
+	for _, thread := range one {
+		for _, fenced := range []bool{false, true} {
+			test := Test{Threads: [][]Access{thread}, Final: true}
+			r, err := test.Run(t.Context(), Options{Rounds: 3 * batch, Fenced: fenced})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := make(map[Outcome]uint64)
+			for o := range sequentialConsistency.Allowed(test, fenced) {
+				want[o] = r.Rounds
+			}
+			if diff := cmp.Diff(want, r.Count); diff != "" {
+				t.Errorf("%v, fenced %v: %s", thread, fenced, diff)
+			}
+		}
+	}
+}
+
+// tenMillion rounds of each test where there is time for it.
+func tenMillion(t *testing.T) uint64 {
+	if testing.Short() || emulated(t) {
+		return 100_000
+	}
+	return 10_000_000
+}
+
+func TestNoForbiddenOutcomeIsSeen(t *testing.T) {
+	rounds := tenMillion(t)
+	for _, tt := range Tests() {
+		for _, fenced := range []bool{false, true} {
+			name := tt.Name
+			if fenced {
+				name += " with fences"
+			}
+			t.Run(name, func(t *testing.T) {
+				r, err := tt.Run(t.Context(), Options{Rounds: rounds, Fenced: fenced})
+				if err != nil {
+					t.Fatal(err)
+				}
+				allowed := machine.Allowed(tt, fenced)
+				var total uint64
+				for o, n := range r.Count {
+					total += n
+					if !allowed[o] {
+						t.Errorf("%s: seen %d times, and forbidden by %s", tt.Show(o), n, machine.Name)
+					}
+				}
+				if total != r.Rounds || total < rounds {
+					t.Errorf("%d outcomes of %d rounds; want %d or more", total, r.Rounds, rounds)
+				}
+				t.Logf("weak outcome %d times in %d rounds; threads met: %v", r.Count[tt.Weak], r.Rounds, r.Met)
+			})
+		}
+	}
+}
+
+// Two processors with store buffers show store buffering; that is what they have them for.
+func TestStoreBufferingIsSeenAndAFenceEndsIt(t *testing.T) {
+	if emulated(t) {
+		t.Skip("this processor is a program: it may well run one instruction at a time")
+	}
+	sb := Tests()[0]
+	r, err := sb.Run(t.Context(), Options{Rounds: tenMillion(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Met {
+		t.Skipf("tried on CPUs %v, GOMAXPROCS %d: threads that take turns have nothing in a store buffer", r.CPUs, runtime.GOMAXPROCS(0))
+	}
+	if r.Count[sb.Weak] == 0 {
+		t.Errorf("%s: never in %d rounds on CPUs %v: %v", sb.Show(sb.Weak), r.Rounds, r.CPUs, r.Count)
+	}
+	fenced, err := sb.Run(t.Context(), Options{Rounds: tenMillion(t), Fenced: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := fenced.Count[sb.Weak]; n != 0 {
+		t.Errorf("%s with fences: %d times in %d rounds", sb.Show(sb.Weak), n, fenced.Rounds)
+	}
+}
+
+// emulated reports whether the processor is QEMU's translator.
+func emulated(t *testing.T) bool {
+	t.Helper()
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimSpace(value)
+		switch strings.TrimSpace(name) {
+		case "model name": // amd64
+			return strings.HasPrefix(value, "QEMU TCG")
+		case "CPU implementer": // arm64: 0 is for software
+			return value == "0x00" || value == "0x0"
+		}
+	}
+	return false
+}
+
+func TestRunOnOneCPUSaysThatThreadsDoNotMeet(t *testing.T) {
+	cpus, err := asm.CPUs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range Tests() {
+		r, err := tt.Run(t.Context(), Options{Rounds: 10_000, CPUs: []int{cpus[0], cpus[0]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Met || len(r.CPUs) != 1 || r.Count[tt.Weak] != 0 {
+			t.Errorf("%s: met %v on CPUs %v, weak %d times", tt.Name, r.Met, r.CPUs, r.Count[tt.Weak])
+		}
+	}
+}
+
+func TestRunOnNoSuchCPUFailsAndLeavesNothing(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	cpus, err := asm.CPUs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Tests()[0].Run(t.Context(), Options{Rounds: 1, CPUs: []int{cpus[0], 1000}}); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := Tests()[0].Run(ctx, Options{Rounds: 1 << 62}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v; want that of the context", err)
+	}
+}
+
+// The collector stops the world all the time, stacks are walked by the profiler's signal, and the rounds
+// still come out right.
+func TestRunUnderCollectorAndProfiler(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(1))
+	if err := pprof.StartCPUProfile(&bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	defer pprof.StopCPUProfile()
+	ctx, cancel := context.WithCancel(t.Context())
+	collected := make(chan struct{})
+	go func() {
+		defer close(collected)
+		for ctx.Err() == nil {
+			runtime.GC()
+		}
+	}()
+	for _, tt := range Tests() {
+		r, err := tt.Run(t.Context(), Options{Rounds: 20_000})
+		if err != nil {
+			t.Error(err)
+		}
+		for o := range r.Count {
+			if !machine.Allowed(tt, false)[o] {
+				t.Errorf("%s: forbidden outcome %s", tt.Name, tt.Show(o))
+			}
+		}
+	}
+	cancel()
+	<-collected
+}
+
+func TestLessonKeepsItsContract(t *testing.T) { lessontest.Check(t, Lesson()) }
+
+func BenchmarkRound(b *testing.B) {
+	for _, tt := range Tests() {
+		for _, fenced := range []bool{false, true} {
+			name := tt.Name
+			if fenced {
+				name += "+fences"
+			}
+			b.Run(name, func(b *testing.B) {
+				b.ReportAllocs()
+				r, err := tt.Run(b.Context(), Options{Rounds: uint64(b.N), Fenced: fenced})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(r.Rounds), "ns/round")
+			})
+		}
+	}
+}
