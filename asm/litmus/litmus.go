@@ -5,11 +5,13 @@ package litmus
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
 	"text/tabwriter"
+	"time"
 
 	"github.com/ring3-go/ring3/asm"
 )
@@ -106,8 +108,11 @@ func alone(body int) {
 	})
 }
 
-// showRounds is how often the command runs each test: enough to see store buffering many times, in a second.
-const showRounds = 500_000
+// What the command gives each test: enough to see store buffering many times.
+const (
+	showRounds = 500_000
+	showTime   = 500 * time.Millisecond
+)
 
 // Show runs every test without fences and with them, and prints each outcome beside what the models say.
 func Show(ctx context.Context, w io.Writer) error {
@@ -127,16 +132,26 @@ func Show(ctx context.Context, w io.Writer) error {
 		}
 		fmt.Fprintf(w, "\nweak: %s (%s)\n", t.Show(t.Weak), t.Meaning)
 		for _, fenced := range []bool{false, true} {
-			r, err := t.Run(ctx, Options{Rounds: showRounds, Fenced: fenced})
-			if err != nil {
-				return err
-			}
-			if err := r.print(w); err != nil {
+			if err := t.show(ctx, w, fenced); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// show runs the test as long as the command lets it, and prints what was seen.
+func (t Test) show(ctx context.Context, w io.Writer, fenced bool) error {
+	inTime, cancel := context.WithTimeout(ctx, showTime)
+	defer cancel()
+	r, err := t.Run(inTime, Options{Rounds: showRounds, Fenced: fenced})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return r.print(w)
 }
 
 // print writes the histogram of r.

@@ -101,16 +101,32 @@ func TestBodiesDoWhatTheirAccessesSay(t *testing.T) {
 	}
 }
 
-// tenMillion rounds of each test where there is time for it.
-func tenMillion(t *testing.T) uint64 {
-	if testing.Short() || emulated(t) {
+// manyRounds is ten million where there is time for it. An emulator takes a thousand times as long.
+func manyRounds(t *testing.T) uint64 {
+	switch {
+	case emulated(t):
+		return 500
+	case testing.Short():
 		return 100_000
 	}
 	return 10_000_000
 }
 
+// runFor runs a test for so many rounds, or as many as a busy machine can do in half a minute.
+func runFor(t *testing.T, test Test, rounds uint64, fenced bool) Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	r, err := test.Run(ctx, Options{Rounds: rounds, Fenced: fenced})
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	t.Logf("weak outcome %d times in %d rounds of %d; threads met: %v", r.Count[test.Weak], r.Rounds, rounds, r.Met)
+	return r
+}
+
 func TestNoForbiddenOutcomeIsSeen(t *testing.T) {
-	rounds := tenMillion(t)
+	rounds := manyRounds(t)
 	for _, tt := range Tests() {
 		for _, fenced := range []bool{false, true} {
 			name := tt.Name
@@ -118,10 +134,7 @@ func TestNoForbiddenOutcomeIsSeen(t *testing.T) {
 				name += " with fences"
 			}
 			t.Run(name, func(t *testing.T) {
-				r, err := tt.Run(t.Context(), Options{Rounds: rounds, Fenced: fenced})
-				if err != nil {
-					t.Fatal(err)
-				}
+				r := runFor(t, tt, rounds, fenced)
 				allowed := machine.Allowed(tt, fenced)
 				var total uint64
 				for o, n := range r.Count {
@@ -130,10 +143,9 @@ func TestNoForbiddenOutcomeIsSeen(t *testing.T) {
 						t.Errorf("%s: seen %d times, and forbidden by %s", tt.Show(o), n, machine.Name)
 					}
 				}
-				if total != r.Rounds || total < rounds {
-					t.Errorf("%d outcomes of %d rounds; want %d or more", total, r.Rounds, rounds)
+				if total != r.Rounds {
+					t.Errorf("%d outcomes of %d rounds", total, r.Rounds)
 				}
-				t.Logf("weak outcome %d times in %d rounds; threads met: %v", r.Count[tt.Weak], r.Rounds, r.Met)
 			})
 		}
 	}
@@ -145,22 +157,18 @@ func TestStoreBufferingIsSeenAndAFenceEndsIt(t *testing.T) {
 		t.Skip("this processor is a program: it may well run one instruction at a time")
 	}
 	sb := Tests()[0]
-	r, err := sb.Run(t.Context(), Options{Rounds: tenMillion(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !r.Met {
+	r := runFor(t, sb, manyRounds(t), false)
+	const enough = 10_000 // one in 70 shows it as a rule
+	switch {
+	case !r.Met:
 		t.Skipf("tried on CPUs %v, GOMAXPROCS %d: threads that take turns have nothing in a store buffer", r.CPUs, runtime.GOMAXPROCS(0))
-	}
-	if r.Count[sb.Weak] == 0 {
+	case r.Count[sb.Weak] == 0 && r.Rounds < enough:
+		t.Skipf("tried: the threads met only %d times on this busy machine", r.Rounds)
+	case r.Count[sb.Weak] == 0:
 		t.Errorf("%s: never in %d rounds on CPUs %v: %v", sb.Show(sb.Weak), r.Rounds, r.CPUs, r.Count)
 	}
-	fenced, err := sb.Run(t.Context(), Options{Rounds: tenMillion(t), Fenced: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := fenced.Count[sb.Weak]; n != 0 {
-		t.Errorf("%s with fences: %d times in %d rounds", sb.Show(sb.Weak), n, fenced.Rounds)
+	if fenced := runFor(t, sb, manyRounds(t), true); fenced.Count[sb.Weak] != 0 {
+		t.Errorf("%s with fences: %d times in %d rounds", sb.Show(sb.Weak), fenced.Count[sb.Weak], fenced.Rounds)
 	}
 }
 
@@ -239,10 +247,7 @@ func TestRunUnderCollectorAndProfiler(t *testing.T) {
 		}
 	}()
 	for _, tt := range Tests() {
-		r, err := tt.Run(t.Context(), Options{Rounds: 20_000})
-		if err != nil {
-			t.Error(err)
-		}
+		r := runFor(t, tt, min(20_000, manyRounds(t)), false)
 		for o := range r.Count {
 			if !machine.Allowed(tt, false)[o] {
 				t.Errorf("%s: forbidden outcome %s", tt.Name, tt.Show(o))

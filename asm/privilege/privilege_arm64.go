@@ -115,7 +115,7 @@ func attempts() []Attempt {
 // showForbidden says why the counter could be read after all: before Linux 6.12 it cannot be forbidden.
 func showForbidden(v [2]uint64) string {
 	if v[1] != 0 {
-		return fmt.Sprintf("this kernel cannot forbid it (prctl returns %d)", int64(v[1]))
+		return fmt.Sprintf("carried out: prctl returned %d", int64(v[1]))
 	}
 	return fmt.Sprintf("carried out: %#x", v[0])
 }
