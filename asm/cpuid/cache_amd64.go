@@ -12,16 +12,23 @@ type Cache struct {
 	Ways     int
 	Sets     int
 	Line     int // bytes
-	SharedBy int // processor IDs set aside for those that share it; not all need exist
+	SharedBy int // processor IDs set aside for those that share it, of which not all need exist; 0: not told
 }
 
-// Caches returns the caches of the processor that runs it, or nothing where it does not say in this form:
-// leaf 4, and on AMD 0x8000001D.
+// Caches returns the caches of the processor that runs it: by leaf 4 as Intel has it, by 0x8000001D on newer
+// AMD, and by what AMD had before. Nothing where it has none of these.
 func Caches() []Cache {
-	leaf := uint32(4)
-	if has("topoext") && !isIntel() {
-		leaf = extended + 0x1d
+	switch {
+	case has("topoext"):
+		return cachesBy(extended + 0x1d)
+	case Vendor() == "AuthenticAMD":
+		return oldCaches()
 	}
+	return cachesBy(4)
+}
+
+// cachesBy reads a leaf that has one cache in each part.
+func cachesBy(leaf uint32) []Cache {
 	var caches []Cache
 	for sub := range uint32(16) { // no processor has more
 		a, b, c, _ := ask(leaf, sub)
@@ -44,7 +51,26 @@ func Caches() []Cache {
 	return caches
 }
 
-func isIntel() bool { return Vendor() == "GenuineIntel" }
+// oldCaches reads what AMD had first: two leaves with a register for each cache.
+func oldCaches() []Cache {
+	var caches []Cache
+	add := func(level int, kind string, size, ways, line uint32) {
+		if size == 0 || ways == 0 || line == 0 {
+			return
+		}
+		caches = append(caches, Cache{
+			Level: level, Type: kind, Size: int(size), Ways: int(ways), Sets: int(size / line / ways), Line: int(line),
+		})
+	}
+	const kib = 1 << 10
+	_, _, data, instruction := ask(extended+5, 0)
+	add(1, "Data", data>>24*kib, data>>16&0xff, data&0xff)
+	add(1, "Instruction", instruction>>24*kib, instruction>>16&0xff, instruction&0xff)
+	_, _, second, third := ask(extended+6, 0)
+	add(2, "Unified", second>>16*kib, amdWays(second>>12&0xf), second&0xff)
+	add(3, "Unified", third>>18*512*kib, amdWays(third>>12&0xf), third&0xff)
+	return caches
+}
 
 // A TLB keeps translations of addresses.
 type TLB struct {
@@ -58,7 +84,7 @@ type TLB struct {
 // TLBs returns those of the processor that runs it, or nothing where it does not say in this form: leaf 24 on
 // Intel, 0x80000005, 6 and 0x19 on AMD.
 func TLBs() []TLB {
-	if isIntel() {
+	if Vendor() == "GenuineIntel" {
 		return intelTLBs()
 	}
 	return amdTLBs()
