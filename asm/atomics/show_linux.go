@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 const (
 	// batch is how many additions are made between two visits to Go: up to some milliseconds, for which the
 	// collector may have to wait.
-	batch = 1 << 15
+	batch = 1 << 17
 	// batches is how often that is timed; the one in the middle counts.
 	batches = 31
 )
@@ -97,6 +98,7 @@ func Pair(ctx context.Context, cpus [2]int, gap int, count func(p *uint64, n uin
 	before := [2]*uint64{&words[0], &words[gap/8]}
 
 	start := [2]chan struct{}{make(chan struct{}), make(chan struct{})}
+	var met atomic.Int64
 	taken := make(chan time.Duration, 2)
 	pinned := make(chan error, 2)
 	var threads sync.WaitGroup
@@ -109,6 +111,7 @@ func Pair(ctx context.Context, cpus [2]int, gap int, count func(p *uint64, n uin
 			}
 			defer unpin()
 			for range start[i] {
+				meet(&met)
 				began := time.Now()
 				count(before[i], batch)
 				taken <- time.Since(began)
@@ -126,6 +129,7 @@ func Pair(ctx context.Context, cpus [2]int, gap int, count func(p *uint64, n uin
 		if ctx.Err() != nil {
 			return Paired{}, ctx.Err()
 		}
+		met.Store(0)
 		start[0] <- struct{}{}
 		start[1] <- struct{}{}
 		times = append(times, <-taken, <-taken)
@@ -137,4 +141,12 @@ func Pair(ctx context.Context, cpus [2]int, gap int, count func(p *uint64, n uin
 	}
 	p.Lost = p.Additions - sum
 	return p, nil
+}
+
+// meet waits for the other thread, since waking it takes as long as a batch; but not for long, since it may have
+// lost its processor.
+func meet(met *atomic.Int64) {
+	met.Add(1)
+	for spins := 0; spins < 1<<16 && met.Load() < 2; spins++ {
+	}
 }

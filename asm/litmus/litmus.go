@@ -118,7 +118,7 @@ const (
 func Show(ctx context.Context, w io.Writer) error {
 	fmt.Fprintf(w, "Litmus tests under %s: every outcome that was seen, and the one that the test is about.\n", machine.Name)
 	for _, t := range Tests() {
-		fmt.Fprintf(w, "\n%s   ", t.Name)
+		fmt.Fprintf(w, "\n%-5s ", t.Name)
 		for i, thread := range t.Threads {
 			if i > 0 {
 				fmt.Fprint(w, "  |  ")

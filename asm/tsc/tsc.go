@@ -25,12 +25,26 @@ func Now() (ticks uint64)
 // Ordered reads the counter after all instructions before it are done and before any after it begins.
 func Ordered() (ticks uint64)
 
-// chain carries out n dependent multiplications, each of which waits for the one before, and returns the ticks
-// from just before until after: as two readings without order have it.
-func chain(n uint64) (ticks uint64)
+// The ticks from before until after a load, or a store of 1, of a word that is in no cache: with nothing between
+// the access and the second reading, with what [Ordered] has there, and with what waits for memory itself.
 
-// chainOrdered is the same with a second reading that waits for the chain.
-func chainOrdered(n uint64) (ticks uint64)
+//go:noescape
+func timeLoad(p *uint64) (ticks uint64)
+
+//go:noescape
+func timeLoadFenced(p *uint64) (ticks uint64)
+
+//go:noescape
+func timeLoadDrained(p *uint64) (ticks uint64)
+
+//go:noescape
+func timeStore(p *uint64) (ticks uint64)
+
+//go:noescape
+func timeStoreFenced(p *uint64) (ticks uint64)
+
+//go:noescape
+func timeStoreDrained(p *uint64) (ticks uint64)
 
 // fill takes n readings one right after the other.
 //
@@ -43,7 +57,7 @@ func fill(readings *uint64, n int)
 func fillOrdered(readings *uint64, n int)
 
 // entries has where each of them begins, in this order.
-var entries [6]uintptr
+var entries [10]uintptr
 
 // Lesson returns the lesson.
 func Lesson() asm.Lesson {
@@ -51,8 +65,12 @@ func Lesson() asm.Lesson {
 	calls := []asm.Function{
 		{Name: "Now", Call: func() { Now() }},
 		{Name: "Ordered", Call: func() { Ordered() }},
-		{Name: "chain", Call: func() { chain(4) }},
-		{Name: "chainOrdered", Call: func() { chainOrdered(4) }},
+		{Name: "timeLoad", Call: func() { timeLoad(&one[0]) }},
+		{Name: "timeLoadFenced", Call: func() { timeLoadFenced(&one[0]) }},
+		{Name: "timeLoadDrained", Call: func() { timeLoadDrained(&one[0]) }},
+		{Name: "timeStore", Call: func() { timeStore(&one[0]) }},
+		{Name: "timeStoreFenced", Call: func() { timeStoreFenced(&one[0]) }},
+		{Name: "timeStoreDrained", Call: func() { timeStoreDrained(&one[0]) }},
 		{Name: "fill", Call: func() { fill(&one[0], len(one)) }},
 		{Name: "fillOrdered", Call: func() { fillOrdered(&one[0], len(one)) }},
 	}
@@ -109,7 +127,7 @@ func Show(ctx context.Context, w io.Writer) error {
 	return ctx.Err()
 }
 
-// showCosts prints what one reading costs, and how much of a chain of work readings see.
+// showCosts prints what one reading costs, and how much of an access to memory readings see.
 func showCosts(w io.Writer, cpu int, rate Rate) error {
 	unpin, err := asm.Pin(cpu)
 	if err != nil {
@@ -125,9 +143,16 @@ func showCosts(w io.Writer, cpu int, rate Rate) error {
 		least, middle := differences(r.fill)
 		fmt.Fprintf(table, "%s\t%d\t%d\t%.1f\n", r.name, least, middle, float64(middle)/rate.High*1e9)
 	}
-	fmt.Fprintln(table, "\na chain of multiplications\tseen without order\tseen in order\t")
-	for n := uint64(16); n <= 1024; n *= 4 {
-		fmt.Fprintf(table, "%d\t%d\t%d\t\n", n, middleOf(chain, n), middleOf(chainOrdered, n))
+	fmt.Fprintln(table, "\nticks seen of an access to memory\tload\tstore")
+	for _, r := range []struct {
+		name        string
+		load, store func(*uint64) uint64
+	}{
+		{"reading without order", timeLoad, timeStore},
+		{fenceName, timeLoadFenced, timeStoreFenced},
+		{drainName, timeLoadDrained, timeStoreDrained},
+	} {
+		fmt.Fprintf(table, "%s\t%d\t%d\n", r.name, middleOf(r.load), middleOf(r.store))
 	}
 	return table.Flush()
 }
@@ -144,11 +169,12 @@ func differences(fill func(*uint64, int)) (least, middle uint64) {
 	return steps[0], steps[len(steps)/2]
 }
 
-// middleOf times a chain many times and returns the time in the middle, which no interrupt has lengthened.
-func middleOf(chain func(uint64) uint64, n uint64) uint64 {
+// middleOf times an access many times and returns the time in the middle, which no interrupt has lengthened.
+func middleOf(access func(*uint64) uint64) uint64 {
+	var word uint64
 	var times [readings]uint64
 	for i := range times {
-		times[i] = chain(n)
+		times[i] = access(&word)
 	}
 	slices.Sort(times[:])
 	return times[len(times)/2]

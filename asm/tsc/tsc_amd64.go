@@ -18,6 +18,12 @@ var nowPEntry uintptr
 
 func cpuid(leaf uint32) (eax, ebx, ecx, edx uint32)
 
+// What stands before the second reading.
+const (
+	fenceName = "reading behind LFENCE"
+	drainName = "reading behind MFENCE and LFENCE"
+)
+
 const (
 	extended   = 0x8000_0000
 	hypervisor = 0x4000_0000

@@ -20,7 +20,8 @@ TEXT ·Now(SB), NOSPLIT, $0-8
 //
 // LFENCE is named after loads, but what it does is older than the name: no later instruction begins before all
 // earlier ones are done. (On AMD since Linux has told the processor so, in a model register.) The first
-// keeps earlier work out of the reading's future, the second later work out of its past.
+// keeps earlier work out of the reading's future, the second later work out of its past. A store is done in this
+// sense when it is in the store buffer: see timeStore below.
 TEXT ·Ordered(SB), NOSPLIT, $0-8
 	LFENCE
 	RDTSC
@@ -46,57 +47,88 @@ TEXT ·NowP(SB), NOSPLIT, $0-12
 	MOVL CX, aux+8(FP)
 	RET
 
-// func chain(n uint64) (ticks uint64)
+// The six that follow time one access to memory that is in no cache. All have the same shape:
 //
-//	in   n      0(FP)   CX   multiplications left
+//	func (p *uint64) (ticks uint64)
+//
+//	in   p      0(FP)   DI   a word whose cache line is flushed first
 //	out  ticks  8(FP)   AX   the second reading, less
-//	R8   the first           R9   the product, which each multiplication waits for
+//	R8   the first           R9   what is loaded or stored
 //
-// Nothing connects the second RDTSC with the chain: it may be carried out as soon as it has been fetched,
-// while hundreds of multiplications still wait for each other.
-TEXT ·chain(SB), NOSPLIT, $0-16
-	MOVQ n+0(FP), CX
-	MOVQ $3, R9
-	LFENCE
-	RDTSC
-	SHLQ $32, DX
-	ORQ  DX, AX
+// They differ in the access and in what stands between it and the second reading. BEGIN flushes the line, waits
+// until it is gone and all is quiet, and reads the counter; END reads it again.
+#define BEGIN \
+	MOVQ $1, R9  \
+	CLFLUSH (DI) \
+	MFENCE       \
+	LFENCE       \
+	RDTSC        \
+	SHLQ $32, DX \
+	ORQ  DX, AX  \
 	MOVQ AX, R8
 
-next:
-	IMULQ R9, R9
-	DECQ  CX
-	JNE   next
-
-	RDTSC
-	SHLQ $32, DX
-	ORQ  DX, AX
+#define END \
+	RDTSC        \
+	SHLQ $32, DX \
+	ORQ  DX, AX  \
 	SUBQ R8, AX
+
+// Nothing connects the second reading with the load: it is carried out while the load still waits for memory.
+TEXT ·timeLoad(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), DI
+	BEGIN
+	MOVQ (DI), R9
+	END
 	MOVQ AX, ticks+8(FP)
 	RET
 
-// func chainOrdered(n uint64) (ticks uint64)
-//
-// As chain, but for the second LFENCE: the reading waits for the last product.
-TEXT ·chainOrdered(SB), NOSPLIT, $0-16
-	MOVQ n+0(FP), CX
-	MOVQ $3, R9
+// LFENCE waits for the load.
+TEXT ·timeLoadFenced(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), DI
+	BEGIN
+	MOVQ (DI), R9
 	LFENCE
-	RDTSC
-	SHLQ $32, DX
-	ORQ  DX, AX
-	MOVQ AX, R8
+	END
+	MOVQ AX, ticks+8(FP)
+	RET
 
-next:
-	IMULQ R9, R9
-	DECQ  CX
-	JNE   next
-
+// MFENCE has nothing more to wait for.
+TEXT ·timeLoadDrained(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), DI
+	BEGIN
+	MOVQ (DI), R9
+	MFENCE
 	LFENCE
-	RDTSC
-	SHLQ $32, DX
-	ORQ  DX, AX
-	SUBQ R8, AX
+	END
+	MOVQ AX, ticks+8(FP)
+	RET
+
+TEXT ·timeStore(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), DI
+	BEGIN
+	MOVQ R9, (DI)
+	END
+	MOVQ AX, ticks+8(FP)
+	RET
+
+// For LFENCE a store is done when it is in the store buffer, long before its line has come.
+TEXT ·timeStoreFenced(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), DI
+	BEGIN
+	MOVQ R9, (DI)
+	LFENCE
+	END
+	MOVQ AX, ticks+8(FP)
+	RET
+
+// MFENCE waits until the store buffer is empty; LFENCE keeps the reading behind MFENCE.
+TEXT ·timeStoreDrained(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), DI
+	BEGIN
+	MOVQ R9, (DI)
+	MFENCE
+	LFENCE
+	END
 	MOVQ AX, ticks+8(FP)
 	RET
 
@@ -153,10 +185,14 @@ TEXT ·cpuid(SB), NOSPLIT, $0-24
 
 DATA ·entries+0(SB)/8, $·Now(SB)
 DATA ·entries+8(SB)/8, $·Ordered(SB)
-DATA ·entries+16(SB)/8, $·chain(SB)
-DATA ·entries+24(SB)/8, $·chainOrdered(SB)
-DATA ·entries+32(SB)/8, $·fill(SB)
-DATA ·entries+40(SB)/8, $·fillOrdered(SB)
-GLOBL ·entries(SB), RODATA|NOPTR, $48
+DATA ·entries+16(SB)/8, $·timeLoad(SB)
+DATA ·entries+24(SB)/8, $·timeLoadFenced(SB)
+DATA ·entries+32(SB)/8, $·timeLoadDrained(SB)
+DATA ·entries+40(SB)/8, $·timeStore(SB)
+DATA ·entries+48(SB)/8, $·timeStoreFenced(SB)
+DATA ·entries+56(SB)/8, $·timeStoreDrained(SB)
+DATA ·entries+64(SB)/8, $·fill(SB)
+DATA ·entries+72(SB)/8, $·fillOrdered(SB)
+GLOBL ·entries(SB), RODATA|NOPTR, $80
 DATA ·nowPEntry(SB)/8, $·NowP(SB)
 GLOBL ·nowPEntry(SB), RODATA|NOPTR, $8

@@ -13,6 +13,12 @@ func frequency() (hz uint64)
 
 var frequencyEntry uintptr
 
+// What stands before the second reading.
+const (
+	fenceName = "reading behind ISB"
+	drainName = "reading behind DSB and ISB"
+)
+
 // Frequency returns the rate of the counter in ticks a second, as firmware has stated it.
 func Frequency() (hz uint64, from string) { return frequency(), "CNTFRQ_EL0" }
 
