@@ -93,6 +93,9 @@ func Pair(ctx context.Context, cpus [2]int, gap int, count func(p *uint64, n uin
 	if gap < 0 || gap > 128 || gap%8 != 0 {
 		return Paired{}, fmt.Errorf("pair: %d is no distance of words", gap)
 	}
+	if count == nil {
+		return Paired{}, errors.New("pair: nothing to count with")
+	}
 	memory := make([]uint64, 64)
 	words := memory[lineStart(memory):]
 	before := [2]*uint64{&words[0], &words[gap/8]}

@@ -116,7 +116,7 @@ const (
 
 // Show runs every test without fences and with them, and prints each outcome beside what the models say.
 func Show(ctx context.Context, w io.Writer) error {
-	fmt.Fprintf(w, "Litmus tests under %s: every outcome that was seen, and the one that the test is about.\n", machine.Name)
+	fmt.Fprintf(w, "Litmus tests under %s: every outcome that was seen, and the one that the test is about.\n", machine.name)
 	for _, t := range Tests() {
 		fmt.Fprintf(w, "\n%-5s ", t.Name)
 		for i, thread := range t.Threads {
@@ -161,8 +161,8 @@ func (r Result) print(w io.Writer) error {
 		fences = "with fences"
 	}
 	fmt.Fprintf(w, "  %s, %d rounds on CPUs %v%s\n", fences, r.Rounds, r.CPUs, r.caveat())
-	allowed := machine.Allowed(r.Test, r.Fenced)
-	consistent := sequentialConsistency.Allowed(r.Test, r.Fenced)
+	allowed := machine.allowed(r.Test, r.Fenced)
+	consistent := sequentialConsistency.allowed(r.Test, r.Fenced)
 	rows := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, o := range r.outcomes() {
 		verdict := "allowed"

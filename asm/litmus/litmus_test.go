@@ -29,18 +29,18 @@ func TestModelsAllowWhatTheLiteratureSays(t *testing.T) {
 	onTSO := map[string]bool{"SB": true, "R": true}
 	for _, tt := range Tests() {
 		for _, c := range []struct {
-			model         Model
+			model         model
 			plain, fenced bool
 		}{
 			{sequentialConsistency, false, false},
 			{tso, onTSO[tt.Name], false},
 			{armv8, true, false},
 		} {
-			if got := c.model.Allowed(tt, false)[tt.Weak]; got != c.plain {
-				t.Errorf("%s, %s, plain: allowed %v; want %v", tt.Name, c.model.Name, got, c.plain)
+			if got := c.model.allowed(tt, false)[tt.Weak]; got != c.plain {
+				t.Errorf("%s, %s, plain: allowed %v; want %v", tt.Name, c.model.name, got, c.plain)
 			}
-			if got := c.model.Allowed(tt, true)[tt.Weak]; got != c.fenced {
-				t.Errorf("%s, %s, with fences: allowed %v; want %v", tt.Name, c.model.Name, got, c.fenced)
+			if got := c.model.allowed(tt, true)[tt.Weak]; got != c.fenced {
+				t.Errorf("%s, %s, with fences: allowed %v; want %v", tt.Name, c.model.name, got, c.fenced)
 			}
 		}
 	}
@@ -56,15 +56,15 @@ func TestModelsContainEachOther(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		test := Test{Threads: rapid.SliceOfN(accesses, 2, 2).Draw(t, "threads"), Final: true}
 		chain := []map[Outcome]bool{
-			sequentialConsistency.Allowed(test, true), sequentialConsistency.Allowed(test, false),
-			tso.Allowed(test, false), armv8.Allowed(test, false),
+			sequentialConsistency.allowed(test, true), sequentialConsistency.allowed(test, false),
+			tso.allowed(test, false), armv8.allowed(test, false),
 		}
 		if diff := cmp.Diff(chain[0], chain[1]); diff != "" {
 			t.Fatalf("a fence changes sequential consistency: %s", diff)
 		}
-		for _, m := range []Model{tso, armv8} {
-			if diff := cmp.Diff(chain[0], m.Allowed(test, true)); diff != "" {
-				t.Fatalf("with fences %s is not sequentially consistent: %s", m.Name, diff)
+		for _, m := range []model{tso, armv8} {
+			if diff := cmp.Diff(chain[0], m.allowed(test, true)); diff != "" {
+				t.Fatalf("with fences %s is not sequentially consistent: %s", m.name, diff)
 			}
 		}
 		for i := range chain[1:] {
@@ -91,7 +91,7 @@ func TestBodiesDoWhatTheirAccessesSay(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := make(map[Outcome]uint64)
-			for o := range sequentialConsistency.Allowed(test, fenced) {
+			for o := range sequentialConsistency.allowed(test, fenced) {
 				want[o] = r.Rounds
 			}
 			if diff := cmp.Diff(want, r.Count); diff != "" {
@@ -135,12 +135,12 @@ func TestNoForbiddenOutcomeIsSeen(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				r := runFor(t, tt, rounds, fenced)
-				allowed := machine.Allowed(tt, fenced)
+				allowed := machine.allowed(tt, fenced)
 				var total uint64
 				for o, n := range r.Count {
 					total += n
 					if !allowed[o] {
-						t.Errorf("%s: seen %d times, and forbidden by %s", tt.Show(o), n, machine.Name)
+						t.Errorf("%s: seen %d times, and forbidden by %s", tt.Show(o), n, machine.name)
 					}
 				}
 				if total != r.Rounds {
@@ -209,6 +209,25 @@ func TestRunOnOneCPUSaysThatThreadsDoNotMeet(t *testing.T) {
 	}
 }
 
+func TestRunRefusesWhatItCannotCarryOut(t *testing.T) {
+	reads := []Access{load(x), load(y)}
+	for name, threads := range map[string][][]Access{
+		"no thread":                nil,
+		"five threads":             {{store(x, 1)}, {store(x, 1)}, {store(x, 1)}, {store(x, 1)}, {store(x, 1)}},
+		"an empty thread":          {{}},
+		"three accesses":           {{store(x, 1), load(y), load(y)}},
+		"a load alone":             {{load(x)}},
+		"one variable twice":       {{store(x, 1), load(x)}},
+		"a third variable":         {{{Store: true, Var: 2}}},
+		"a value of three bits":    {{store(x, 4)}},
+		"an outcome of ten digits": {reads, reads, reads, reads},
+	} {
+		if _, err := (Test{Threads: threads, Final: true}).Run(t.Context(), Options{Rounds: 1}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
 func TestRunOnNoSuchCPUFailsAndLeavesNothing(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	cpus, err := asm.CPUs()
@@ -249,7 +268,7 @@ func TestRunUnderCollectorAndProfiler(t *testing.T) {
 	for _, tt := range Tests() {
 		r := runFor(t, tt, min(20_000, manyRounds(t)), false)
 		for o := range r.Count {
-			if !machine.Allowed(tt, false)[o] {
+			if !machine.allowed(tt, false)[o] {
 				t.Errorf("%s: forbidden outcome %s", tt.Name, tt.Show(o))
 			}
 		}

@@ -1,33 +1,33 @@
 package litmus
 
-// A Model is a memory model, as far as it concerns threads of two accesses to different variables: which
+// A model is a memory model, as far as it concerns threads of two accesses to different variables: which
 // program order of a pair others may see reversed. Stores of all three reach all other processors at the
-// same moment, ("multi-copy atomic"), so that the rest is interleaving.
-type Model struct {
-	Name string
-	// Reorders tells whether first and second, of one thread and without a fence, may change places.
-	Reorders func(first, second Access) bool
+// same moment ("multi-copy atomic"), so that the rest is interleaving.
+type model struct {
+	name string
+	// reorders tells whether first and second, of one thread and without a fence, may change places.
+	reorders func(first, second Access) bool
 }
 
-// SequentialConsistency is what a programmer would like: no pair is reversed.
-var sequentialConsistency = Model{"SC", func(_, _ Access) bool { return false }}
+// sequentialConsistency is what a programmer would like: no pair is reversed.
+var sequentialConsistency = model{"SC", func(_, _ Access) bool { return false }}
 
 // tso is amd64's: a store may wait in the store buffer while a later load is served. Nothing else.
-var tso = Model{"x86-TSO", func(first, second Access) bool { return first.Store && !second.Store }}
+var tso = model{"x86-TSO", func(first, second Access) bool { return first.Store && !second.Store }}
 
 // armv8 is arm64's: without a fence or a dependency, two accesses to different variables have no order.
-var armv8 = Model{"ARMv8", func(_, _ Access) bool { return true }}
+var armv8 = model{"ARMv8", func(_, _ Access) bool { return true }}
 
-// Allowed returns every outcome that the model allows, with a full fence between the accesses of each thread
+// allowed returns every outcome that the model allows, with a full fence between the accesses of each thread
 // or without. It is the twin of the assembly: it carries the test out in every order that there is.
-func (m Model) Allowed(t Test, fenced bool) map[Outcome]bool {
+func (m model) allowed(t Test, fenced bool) map[Outcome]bool {
 	e := execution{test: t, allowed: make(map[Outcome]bool)}
 	for _, thread := range t.Threads {
 		n := len(thread)
 		e.next = append(e.next, 0)
 		e.order = append(e.order, [2]int{0, 1})
 		e.seen = append(e.seen, [2]uint64{})
-		e.mayReverse = append(e.mayReverse, n == 2 && !fenced && m.Reorders(thread[0], thread[1]))
+		e.mayReverse = append(e.mayReverse, n == 2 && !fenced && m.reorders(thread[0], thread[1]))
 	}
 	e.reverse(0)
 	return e.allowed
@@ -85,7 +85,7 @@ func (e *execution) interleave() {
 
 // outcome packs what the loads of each thread found and what memory held at the end.
 func (t Test) outcome(seen [][2]uint64, memory [2]uint64) Outcome {
-	var values [6]uint64
+	var values [maxDigits]uint64
 	n := 0
 	for i, thread := range t.Threads {
 		for at, a := range thread {

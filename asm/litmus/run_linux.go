@@ -35,6 +35,9 @@ type Result struct {
 // at the same time it takes long: rounds for which they did not meet are not counted.
 func (t Test) Run(ctx context.Context, o Options) (Result, error) {
 	r := Result{Test: t, Fenced: o.Fenced, Count: make(map[Outcome]uint64)}
+	if err := t.check(); err != nil {
+		return r, err
+	}
 	cpus := o.CPUs
 	if len(cpus) == 0 {
 		var err error
@@ -54,7 +57,7 @@ func (t Test) Run(ctx context.Context, o Options) (Result, error) {
 		return r, err
 	}
 	defer team.stop()
-	var count [1 << 12]uint64 // an outcome has at most six digits of two bits
+	var count [1 << (2 * maxDigits)]uint64
 	for r.Rounds < o.Rounds && ctx.Err() == nil {
 		b.clear()
 		done := team.run()
@@ -120,7 +123,7 @@ func (b *batches) clear() {
 }
 
 // count adds the outcomes of the first n rounds.
-func (b *batches) count(n uint64, into *[1 << 12]uint64) {
+func (b *batches) count(n uint64, into *[1 << (2 * maxDigits)]uint64) {
 	seen := make([][2]uint64, len(b.jobs))
 	x := alignedTo(b.variables, line)
 	for round := range int(n) {

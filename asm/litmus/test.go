@@ -9,11 +9,14 @@ import (
 type Access struct {
 	Store bool
 	Var   int    // 0 is x, 1 is y
-	Value uint64 // what is stored
+	Value uint64 // what is stored: at most 3
 }
 
 func (a Access) String() string {
-	name := string("xy"[a.Var])
+	name := "x"
+	if a.Var != x {
+		name = "y"
+	}
 	if a.Store {
 		return fmt.Sprintf("%s = %d", name, a.Value)
 	}
@@ -23,7 +26,8 @@ func (a Access) String() string {
 // A Test is a litmus test. Its variables x and y are 0 before each round and lie in cache lines of their own.
 type Test struct {
 	Name string
-	// Threads are what each thread does, in program order: one access or two. A fence goes between the two.
+	// Threads are what each of one to four threads does, in program order: one store, or two accesses, of which
+	// one is to x and the other to y. A fence goes between the two.
 	Threads [][]Access
 	// Final says that x and y at the end are part of the outcome, after what was loaded.
 	Final bool
@@ -37,6 +41,36 @@ type Test struct {
 // An Outcome is how one round ended: what was loaded, thread by thread in program order, then x and y where
 // the test asks for them. Each is a digit of two bits, the first the lowest.
 type Outcome uint16
+
+// maxDigits is how many an outcome has room for.
+const maxDigits = 6
+
+// check returns what keeps the test from being carried out.
+func (t Test) check() error {
+	if n := len(t.Threads); n < 1 || n > 4 {
+		return fmt.Errorf("litmus test %s: %d threads", t.Name, n)
+	}
+	digits := t.loads()
+	if t.Final {
+		digits += 2
+	}
+	if digits > maxDigits {
+		return fmt.Errorf("litmus test %s: an outcome of %d values", t.Name, digits)
+	}
+	for i, thread := range t.Threads {
+		one := len(thread) == 1 && thread[0].Store
+		two := len(thread) == 2 && thread[0].Var != thread[1].Var
+		if !one && !two {
+			return fmt.Errorf("litmus test %s: thread %d is neither one store nor accesses to x and y", t.Name, i)
+		}
+		for _, a := range thread {
+			if a.Var < x || a.Var > y || a.Value > 3 {
+				return fmt.Errorf("litmus test %s: thread %d: variable %d, value %d", t.Name, i, a.Var, a.Value)
+			}
+		}
+	}
+	return nil
+}
 
 // digits packs values into an outcome.
 func digits(values ...uint64) Outcome {

@@ -3,13 +3,10 @@
 package privilege
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
-	"runtime"
 	"slices"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -153,20 +150,6 @@ func TestTryLeavesNoDescriptorAndNoChild(t *testing.T) {
 func TestLessonKeepsItsContract(t *testing.T) {
 	attempt(t, Attempts()[0])
 	lessontest.Check(t, Lesson())
-}
-
-func TestTheTableNamesEveryInstruction(t *testing.T) {
-	attempt(t, Attempts()[0])
-	var out bytes.Buffer
-	if err := Show(t.Context(), &out); err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range Attempts() {
-		if !strings.Contains(out.String(), a.Text) {
-			t.Errorf("%s is missing", a.Text)
-		}
-	}
-	t.Logf("%s\n%s", runtime.GOARCH, &out)
 }
 
 // How long an instruction takes that is refused: a child's life, mostly.
