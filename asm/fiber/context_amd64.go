@@ -28,12 +28,21 @@ func slots() []slot {
 }
 
 // checksStack reports whether the function at pc begins as the assembler begins those that are not NOSPLIT: it
-// compares SP, or SP less a large frame, with the word at 16(R14), g.stackguard0.
+// gets g from thread-local storage to R14, and compares SP, or R12 = SP less a large frame, with the word at
+// 16(R14), g.stackguard0.
 func checksStack(pc uintptr) bool {
-	code := loadText(pc, 16)
-	compare := []byte{0x3b, 0x66, 0x10}
-	small := code[0] == 0x49 && bytes.HasPrefix(code[1:], compare)
-	large := bytes.HasPrefix(code, []byte{0x4c, 0x8d, 0x64, 0x24}) && bytes.HasPrefix(code[6:], compare) ||
-		bytes.HasPrefix(code, []byte{0x4c, 0x8d, 0xa4, 0x24}) && bytes.HasPrefix(code[9:], compare)
-	return small || large
+	code := loadText(pc, 40)
+	switch {
+	case bytes.HasPrefix(code, []byte{0x64, 0x4c, 0x8b, 0x34, 0x25}): // MOVQ FS:x, R14
+		code = code[9:]
+	case bytes.HasPrefix(code, []byte{0x49, 0xc7, 0xc6}) && bytes.HasPrefix(code[7:], []byte{0x64, 0x4d, 0x8b, 0x36}):
+		code = code[11:] // MOVQ $x, R14; MOVQ FS:(R14), R14
+	default:
+		return false
+	}
+	toR12 := bytes.HasPrefix(code, []byte{0x4c, 0x8d, 0x64, 0x24}) || // LEAQ -x(SP), R12
+		bytes.HasPrefix(code, []byte{0x4c, 0x8d, 0xa4, 0x24}) ||
+		bytes.HasPrefix(code, []byte{0x49, 0x89, 0xe4}) // MOVQ SP, R12; SUBQ $x, R12
+	return bytes.HasPrefix(code, []byte{0x49, 0x3b, 0x66, 0x10}) || // CMPQ SP, 16(R14)
+		toR12 && bytes.Contains(code[:24], []byte{0x4d, 0x3b, 0x66, 0x10}) // CMPQ R12, 16(R14)
 }
