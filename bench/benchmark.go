@@ -30,6 +30,8 @@ type Subject struct {
 	Label string
 	// Needs is a program that must be installed; without it the subject is reported as missing.
 	Needs string
+	// Library is a file that gcc must find among its libraries, likewise; it may be empty.
+	Library string
 	// Measure makes one run. It leaves nothing running.
 	Measure func(*Env) (Sample, error)
 }
@@ -59,6 +61,7 @@ func benchmarks() []Benchmark {
 	return []Benchmark{
 		rawCall(),
 		clock(),
+		fiberSwitch(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),

@@ -30,7 +30,7 @@ type Word struct {
 
 // String is one line of at most 100 columns.
 func (w Word) String() string {
-	return fmt.Sprintf("%#014x  %#018x  %-12s %s", w.Addr, w.Value, w.Name, w.Meaning)
+	return fmt.Sprintf("0x%012x  0x%016x  %-12s %s", w.Addr, w.Value, w.Name, w.Meaning)
 }
 
 // Stack shows the stack of a fiber that does not run, word by word from its SP up to its block: the context,
@@ -51,10 +51,15 @@ func (f *Fiber) Stack() []Word {
 	for at := from; at < blockAt; at += 8 {
 		w := Word{Addr: base + uintptr(at), Value: binary.NativeEndian.Uint64(stack[at:]), Name: "frame"}
 		w.Meaning = textMeaning(w.Value)
+		if top := uint64(base) + uint64(len(stack)); w.Value >= uint64(base) && w.Value < top {
+			w.Meaning = fmt.Sprintf("an address in this stack, %d below its end", top-w.Value)
+		}
 		for _, slot := range slots() {
 			if at-from == slot.offset {
 				w.Name = slot.name
-				if w.Meaning == "" && w.Value == slot.initial(prepared{block: uint64(base) + uint64(blockAt)}) {
+				// A function says more than the slot does; of the rest, what prepare wrote is known.
+				first := slot.initial(prepared{block: uint64(base) + uint64(blockAt)})
+				if textMeaning(w.Value) == "" && w.Value == first {
 					w.Meaning = slot.meaning
 				}
 			}
