@@ -1,7 +1,6 @@
 package asm
 
 import (
-	"fmt"
 	"os"
 	"runtime"
 	"time"
@@ -21,9 +20,6 @@ type Cost struct {
 
 // Per is the time of one of n, in nanoseconds.
 func (c Cost) Per(n int) float64 { return float64(c.Time) / float64(n) }
-
-// String is what the kernel counted: "3 faults, 0 switches".
-func (c Cost) String() string { return fmt.Sprintf("%d faults, %d switches", c.Faults, c.Switches) }
 
 // Measure calls run so many times, and returns what the fastest took: what disturbs a run on a busy machine
 // makes it longer, never shorter. Times of less than some microseconds are mostly that of measuring.

@@ -39,7 +39,7 @@ func TestMeasureCountsWhatTheKernelCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if cost.Switches < 1 || cost.Time < time.Millisecond || cost.Per(1e6) < 1 {
-		t.Errorf("asleep for 1 ms: %v, %s", cost.Time, cost)
+		t.Errorf("asleep for 1 ms: %+v", cost)
 	}
 }
 

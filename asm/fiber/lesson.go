@@ -105,7 +105,7 @@ func showCost(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer unpin()
-	fmt.Fprintf(w, "\nOne switch, the fastest of 5 runs of %d or more\n", switches)
+	fmt.Fprintf(w, "\nOne switch, in the fastest of 5 runs of %d\n  %-30s  %8s  %6s  %8s\n", switches, "", "ns", "faults", "switches")
 	p, err := NewPair()
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func printCost(w io.Writer, what string, n int, run func()) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "  %-38s %8.1f ns   the kernel: %v\n", what, cost.Per(n), cost)
+	fmt.Fprintf(w, "  %-30s  %8.1f  %6d  %8d\n", what, cost.Per(n), cost.Faults, cost.Switches)
 	return nil
 }
 

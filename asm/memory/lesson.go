@@ -76,7 +76,7 @@ func showLevels(ctx context.Context, w io.Writer, levels []cache) error {
 		return err
 	}
 	fmt.Fprintf(w, "A pointer chase through every line of a piece of memory, in random order (%d%% in huge pages)\n", 100*huge/most)
-	fmt.Fprintf(w, "  %10s  %8s  fits into\n", "bytes", "ns/load")
+	fmt.Fprintf(w, "  %10s  %-9s  %8s  %6s  %8s\n", "size", "fits into", "ns/load", "faults", "switches")
 	for size := 8 << 10; size <= most; size *= 2 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -85,7 +85,7 @@ func showLevels(ctx context.Context, w io.Writer, levels []cache) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "  %10s  %8.1f  %-10s the kernel: %v\n", sizeText(size), cost.Per(loads), fits(levels, size), cost)
+		fmt.Fprintf(w, "  %10s  %-9s  %8.1f  %6d  %8d\n", sizeText(size), fits(levels, size), cost.Per(loads), cost.Faults, cost.Switches)
 	}
 	return nil
 }
@@ -124,7 +124,8 @@ func showPages(ctx context.Context, w io.Writer, levels []cache) error {
 	}
 	fmt.Fprintf(w, "\nOne line in each page of %s: small pages, and huge ones below the same lines (%d%% are)\n", sizeText(page),
 		100*huge/(most*page))
-	fmt.Fprintf(w, "  %6s  %10s  %10s  %9s  %9s  ratio\n", "pages", "of lines", "of memory", "small, ns", "huge, ns")
+	fmt.Fprintf(w, "  %6s  %8s  %9s  %9s  %8s  %5s  %6s  %8s\n", "pages", "of lines", "of memory", "small, ns", "huge, ns", "ratio",
+		"faults", "switches")
 	for count := 16; count <= most; count *= 2 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -138,8 +139,8 @@ func showPages(ctx context.Context, w io.Writer, levels []cache) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "  %6d  %10s  %10s  %9.1f  %9.1f  %5.1f  the kernel: %v\n", count, sizeText(count*line), sizeText(count*page),
-			s.Per(loads), l.Per(loads), s.Per(loads)/l.Per(loads), s)
+		fmt.Fprintf(w, "  %6d  %8s  %9s  %9.1f  %8.1f  %5.1f  %6d  %8d\n", count, sizeText(count*line), sizeText(count*page),
+			s.Per(loads), l.Per(loads), s.Per(loads)/l.Per(loads), s.Faults+l.Faults, s.Switches+l.Switches)
 	}
 	return nil
 }
@@ -162,7 +163,7 @@ func showPrefetch(ctx context.Context, w io.Writer, _ []cache) error {
 		index[i] = uint32(random.IntN(len(table)))
 	}
 	fmt.Fprintf(w, "\n%d words at random places of %s, each load waiting for the one before\n", loads, sizeText(most))
-	fmt.Fprintf(w, "  %-16s  %8s  ratio\n", "prefetched", "ns/load")
+	fmt.Fprintf(w, "  %-16s  %8s  %5s  %6s  %8s\n", "prefetched", "ns/load", "ratio", "faults", "switches")
 	var without float64
 	for _, distance := range distances {
 		if err := ctx.Err(); err != nil {
@@ -183,7 +184,7 @@ func showPrefetch(ctx context.Context, w io.Writer, _ []cache) error {
 		if distance < 0 {
 			what, without = "not", cost.Per(loads)
 		}
-		fmt.Fprintf(w, "  %-16s  %8.1f  %5.2f  the kernel: %v\n", what, cost.Per(loads), cost.Per(loads)/without, cost)
+		fmt.Fprintf(w, "  %-16s  %8.1f  %5.2f  %6d  %8d\n", what, cost.Per(loads), cost.Per(loads)/without, cost.Faults, cost.Switches)
 	}
 	return nil
 }
@@ -191,14 +192,15 @@ func showPrefetch(ctx context.Context, w io.Writer, _ []cache) error {
 // showFlush adds to a word and does things about its line.
 func showFlush(_ context.Context, w io.Writer, _ []cache) error {
 	const count = loads / 5
-	fmt.Fprintf(w, "\nAdd 1 to a word, %d times, and after each\n", count)
+	fmt.Fprintf(w, "\nAdd 1 to a word, %d times, and do something about its line after each\n  %-10s  %-24s  %8s  %6s  %8s\n", count,
+		"", "", "ns", "faults", "switches")
 	word := new([line / 4]uint64) // two lines, so that one of them is nobody else's
 	for _, f := range flushes() {
 		cost, err := asm.Measure(runs, func() { f.add(&word[line/16], count) })
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "  %-10s  %-26s %8.1f ns   the kernel: %v\n", f.name, f.what, cost.Per(count), cost)
+		fmt.Fprintf(w, "  %-10s  %-24s  %8.1f  %6d  %8d\n", f.name, f.what, cost.Per(count), cost.Faults, cost.Switches)
 	}
 	return nil
 }
