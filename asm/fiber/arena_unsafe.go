@@ -19,6 +19,7 @@ import (
 // A sched is what the assembly knows of a Scheduler. It lies in Go's heap, where objects do not move either;
 // blocks point to it, which the collector does not see, so that the Scheduler keeps it.
 type sched struct {
+	//lint:ignore U1000 the assembly alone uses it
 	sp      uintptr // the goroutine's context while fibers run
 	budget  int64   // turns still to give
 	current *block  // whose turn is next; means nothing when live is 0

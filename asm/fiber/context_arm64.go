@@ -30,7 +30,7 @@ func slots() []slot {
 	for r := 8; r <= 15; r++ {
 		list = append(list, slot{96 + (r-8)*8, fmt.Sprintf("F%d", r), "nothing yet", zero})
 	}
-	return append(list, slot{160, "", "left to the caller", zero}, slot{168, "", "left to the caller", zero})
+	return append(list, slot{160, "unused", "nothing", zero}, slot{168, "caller's R29", "nothing yet", zero})
 }
 
 // checksStack reports whether the function at pc begins as the assembler begins those that are not NOSPLIT: it

@@ -44,7 +44,7 @@
 //
 // A fiber that leaves its stack hits the guard page. In [Scheduler.Run] that kills the process, since Go's
 // handler would push a call onto the very stack that is full. [Scheduler.RunInChild] runs the fibers in a copy
-// of the process first and reports an [OverflowError].
+// of the process first and reports a [FaultError] that matches [ErrOverflow].
 //
-// Needs Linux 5.4 (CLONE_PIDFD waited for) and no privilege. All methods are safe for concurrent use.
+// Needs Linux and no privilege. All methods are safe for concurrent use.
 package fiber

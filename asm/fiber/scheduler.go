@@ -41,7 +41,6 @@ type Scheduler struct {
 	mu     sync.Mutex // guards the rest, and the arena while fibers run
 	arena  *arena     // nil: closed
 	fibers []*Fiber
-	last   *block // the newest in the ring
 }
 
 // A Fiber is one stack of a [Scheduler] and what runs on it.

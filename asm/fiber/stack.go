@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"strings"
 )
 
 // A slot is one 8-byte word of a context.
@@ -30,7 +31,7 @@ type Word struct {
 
 // String is one line of at most 100 columns.
 func (w Word) String() string {
-	return fmt.Sprintf("0x%012x  0x%016x  %-12s %s", w.Addr, w.Value, w.Name, w.Meaning)
+	return strings.TrimRight(fmt.Sprintf("0x%012x  0x%016x  %-12s  %s", w.Addr, w.Value, w.Name, w.Meaning), " ")
 }
 
 // Stack shows the stack of a fiber that does not run, word by word from its SP up to its block: the context,
