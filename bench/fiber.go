@@ -28,7 +28,7 @@ func fiberSwitch() Benchmark {
 		References: []Reference{
 			{boost, 1.00},
 			// The same with the ring of a scheduler around it, for what that costs.
-			{withError("asm/fiber, round robin of 2", n, roundRobin), 0},
+			{withError("asm/fiber, ring of two", n, roundRobin), 0},
 		},
 	}
 }
