@@ -15,11 +15,13 @@ import (
 	"io"
 	"os"
 
+	"github.com/ring3-go/ring3/asm/privilege"
 	"github.com/ring3-go/ring3/asm/step"
 )
 
 func main() {
-	if step.Child(lessons) { // a lesson being stepped by another probe
+	// As the child of another probe: a lesson being stepped, or an instruction that may be its last.
+	if step.Child(lessons) || privilege.Child() {
 		return
 	}
 	os.Exit(probe(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/ring3-go/ring3/asm/privilege"
 	"github.com/ring3-go/ring3/asm/step"
 	"github.com/ring3-go/ring3/internal/workload"
 )
@@ -16,7 +17,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if step.Child(lessons) {
+	if step.Child(lessons) || privilege.Child() {
 		return
 	}
 	workload.Main()
