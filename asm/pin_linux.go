@@ -26,6 +26,9 @@ func CPUs() ([]int, error) {
 // Pin locks the calling goroutine to its thread and that thread to one processor, until the same goroutine
 // calls the function that it returns. Where it fails, nothing has changed.
 func Pin(cpu int) (unpin func(), err error) {
+	if cpu < 0 {
+		return nil, fmt.Errorf("pin to CPU %d: %w", cpu, unix.EINVAL)
+	}
 	runtime.LockOSThread()
 	var before, only unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &before); err != nil {
