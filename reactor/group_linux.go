@@ -101,19 +101,29 @@ func (s *Listener) share(l *Loop) (*Listener, error) {
 	return l.listenFD(fd, s.tls, s.accept)
 }
 
-// Run runs every loop on a goroutine of its own, and returns when all have ended. When one fails, all are closed.
+// Run runs every loop on a goroutine of its own, and returns when all have ended. When one fails, all are closed. It
+// returns nil after Close or Shutdown, and [ErrClosed] where they came before any loop ran.
 func (g *Group) Run() error {
 	errs := make([]error, len(g.loops))
+	var ran atomic.Bool
 	var wait sync.WaitGroup
 	for i, l := range g.loops {
 		wait.Go(func() {
-			if errs[i] = l.Run(); errs[i] != nil {
+			switch err := l.Run(); {
+			case err == nil:
+				ran.Store(true)
+			case errors.Is(err, ErrClosed): // before its turn came
+			default:
+				errs[i] = err
 				g.Close()
 			}
 		})
 	}
 	wait.Wait()
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil || ran.Load() {
+		return err
+	}
+	return ErrClosed
 }
 
 // Close closes every loop, see [Loop.Close].

@@ -29,11 +29,8 @@ func serveReactor(ctx context.Context, addr string, loops int, ready func(string
 		stopped <- g.Shutdown(late)
 	})()
 	ready(listeners[0].Addr().String())
-	if err := g.Run(); err != nil {
+	if err := g.Run(); err != nil && !errors.Is(err, reactor.ErrClosed) || ctx.Err() == nil {
 		return err
-	}
-	if ctx.Err() == nil {
-		return nil
 	}
 	if err := <-stopped; !errors.Is(err, context.DeadlineExceeded) {
 		return err
