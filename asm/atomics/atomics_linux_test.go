@@ -166,7 +166,7 @@ func locks() map[string]sync.Locker {
 // the locks tell it what they order.
 func TestLocksLetOneInAtATime(t *testing.T) {
 	const goroutines = 16
-	rounds := 10_000
+	rounds := 1_000
 	if testing.Short() {
 		rounds = 500
 	}

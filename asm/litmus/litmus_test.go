@@ -101,15 +101,15 @@ func TestBodiesDoWhatTheirAccessesSay(t *testing.T) {
 	}
 }
 
-// manyRounds is ten million where there is time for it. An emulator takes a thousand times as long.
+// manyRounds is ten million where there is time for it ("make soak"). An emulator takes a thousand times as long.
 func manyRounds(t *testing.T) uint64 {
 	switch {
 	case emulated(t):
 		return 500
-	case testing.Short():
-		return 100_000
+	case os.Getenv("RING3_SOAK") != "":
+		return 10_000_000
 	}
-	return 10_000_000
+	return 100_000
 }
 
 // runFor runs a test for so many rounds, or as many as a busy machine can do in half a minute.
