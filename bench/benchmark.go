@@ -67,6 +67,7 @@ func benchmarks() []Benchmark {
 		echoCalls(),
 		echoIdle(),
 		fiberSwitch(),
+		threeWays(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),
