@@ -1,0 +1,14 @@
+package syscalls
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// ioctl makes the request with a structure of its own. The kernel looks at three arguments; alive is a fourth that it
+// does not see: memory that the structure points to by number, which so stays reachable and in its place.
+func ioctl(fd int, request uintptr, arg, alive unsafe.Pointer) (r uintptr, errno unix.Errno) {
+	r, _, errno = Syscall6(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg), uintptr(alive), 0, 0)
+	return r, errno
+}
