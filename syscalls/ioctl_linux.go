@@ -1,6 +1,7 @@
 package syscalls
 
 import (
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,4 +12,12 @@ import (
 func ioctl(fd int, request uintptr, arg, alive unsafe.Pointer) (r uintptr, errno unix.Errno) {
 	r, _, errno = Syscall6(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg), uintptr(alive), 0, 0)
 	return r, errno
+}
+
+// callError is the error of the call that name is, nil for none.
+func callError(name string, errno unix.Errno) error {
+	if errno != 0 {
+		return os.NewSyscallError(name, errno)
+	}
+	return nil
 }

@@ -138,14 +138,7 @@ func UffdWake(fd int, addr, length uintptr) error {
 func uffdRange(fd int, request uintptr, name string, addr, length uintptr) error {
 	arg := &uffdioRange{start: uint64(addr), len: uint64(length)}
 	_, errno := ioctl(fd, request, unsafe.Pointer(arg), nil)
-	return ioctlError(name, errno)
-}
-
-func ioctlError(name string, errno unix.Errno) error {
-	if errno != 0 {
-		return os.NewSyscallError(name, errno)
-	}
-	return nil
+	return callError(name, errno)
 }
 
 // UffdCopy makes pages at dst with the bytes of src, whole pages, and wakes who waits for them. It returns how many
@@ -157,7 +150,7 @@ func UffdCopy(fd int, dst uintptr, src []byte, mode UffdCopyMode) (copied int, e
 	from := unsafe.Pointer(unsafe.SliceData(src))
 	arg := &uffdioCopy{dst: uint64(dst), src: uint64(uintptr(from)), len: uint64(len(src)), mode: uint64(mode)}
 	_, errno := ioctl(fd, uffdioCopyReq, unsafe.Pointer(arg), from)
-	return int(max(arg.done, 0)), ioctlError("ioctl UFFDIO_COPY", errno)
+	return int(max(arg.done, 0)), callError("ioctl UFFDIO_COPY", errno)
 }
 
 // UffdMove moves pages of private anonymous memory from src to dst without a copy: src is missing after it. It returns how
@@ -167,7 +160,7 @@ func UffdCopy(fd int, dst uintptr, src []byte, mode UffdCopyMode) (copied int, e
 func UffdMove(fd int, dst, src, length uintptr, mode UffdMoveMode) (moved int, err error) {
 	arg := &uffdioCopy{dst: uint64(dst), src: uint64(src), len: uint64(length), mode: uint64(mode)}
 	_, errno := ioctl(fd, uffdioMoveReq, unsafe.Pointer(arg), nil)
-	return int(max(arg.done, 0)), ioctlError("ioctl UFFDIO_MOVE", errno)
+	return int(max(arg.done, 0)), callError("ioctl UFFDIO_MOVE", errno)
 }
 
 // UffdZeropage makes the range pages of zeros, and wakes who waits for them. It returns how many bytes it did, also
@@ -192,7 +185,7 @@ func UffdPoison(fd int, addr, length uintptr, mode UffdPoisonMode) (poisoned int
 func uffdFill(fd int, request uintptr, name string, addr, length uintptr, mode uint64) (done int, err error) {
 	arg := &uffdioFill{rng: uffdioRange{start: uint64(addr), len: uint64(length)}, mode: mode}
 	_, errno := ioctl(fd, request, unsafe.Pointer(arg), nil)
-	return int(max(arg.done, 0)), ioctlError(name, errno)
+	return int(max(arg.done, 0)), callError(name, errno)
 }
 
 // UffdWriteprotect protects the pages of a range from writes, or ends that and wakes who waits. Errors: EAGAIN, the
@@ -201,5 +194,5 @@ func uffdFill(fd int, request uintptr, name string, addr, length uintptr, mode u
 func UffdWriteprotect(fd int, addr, length uintptr, mode UffdWriteprotectMode) error {
 	arg := &uffdioWriteprotect{rng: uffdioRange{start: uint64(addr), len: uint64(length)}, mode: mode}
 	_, errno := ioctl(fd, uffdioProtectReq, unsafe.Pointer(arg), nil)
-	return ioctlError("ioctl UFFDIO_WRITEPROTECT", errno)
+	return callError("ioctl UFFDIO_WRITEPROTECT", errno)
 }
