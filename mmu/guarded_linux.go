@@ -14,8 +14,8 @@ import (
 // There is nothing to set up and nothing to close. The first access of a process puts a handler of SIGSEGV and
 // SIGBUS before Go's, for good. It concerns itself with faults of the instructions of Guarded alone and leaves
 // all else to Go's handler, so that os/signal, profiles, runtime/debug.SetPanicOnFault and crashes are as ever
-// ([decision 18]). An access then costs about two nanoseconds more than without the guard, and a fault as much
-// as a signal does.
+// ([decision 18]). An access costs a few nanoseconds more than without the guard, and a fault as much as a
+// signal does.
 //
 // Guarded is for memory that is not Go's: mappings, shared memory, addresses from elsewhere. It knows nothing
 // of types, and a store can destroy what Go or anybody else has at an address. Aligned loads and stores

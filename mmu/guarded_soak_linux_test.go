@@ -82,7 +82,7 @@ func TestRandomAddresses(t *testing.T) {
 
 	b := pages(t, 1)
 	var done atomic.Bool
-	var accesses atomic.Int64
+	var addresses, accesses atomic.Int64
 	var work sync.WaitGroup
 	for i := range 4 {
 		work.Go(func() {
@@ -94,16 +94,26 @@ func TestRandomAddresses(t *testing.T) {
 				for range 100 {
 					accesses.Add(touch(t, anyAddress(r, address(b))))
 				}
+				const plain = 10_000
+				for range plain {
+					addr := anyAddress(r, address(b))
+					if _, err := (Guarded{}).Load64(addr); err != nil && !errors.Is(err, ErrFault) {
+						t.Errorf("%#x: %v", addr, err)
+					}
+				}
+				accesses.Add(plain)
+				addresses.Add(plain + 100)
 				grow(r.IntN(64)) // stacks move
 			}
 		})
 	}
 	for end := time.Now().Add(soak(t)); time.Now().Before(end); {
 		runtime.GC()
+		time.Sleep(time.Millisecond) // so that others get some work done in between
 	}
 	done.Store(true)
 	work.Wait()
-	t.Logf("%d accesses", accesses.Load())
+	t.Logf("%d accesses to %d addresses", accesses.Load(), addresses.Load())
 }
 
 //go:noinline

@@ -8,12 +8,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The first argument makes this binary something else than its tests.
-const asVictim = "ring3-victim"
+// The first argument makes this binary something else than its tests: a process that makes a bad access, or one
+// that says a byte and waits for the end of its input.
+const (
+	asVictim  = "ring3-victim"
+	asWaiting = "ring3-waiting"
+)
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == asVictim {
 		victim(os.Args[2], os.Args[3])
+		os.Exit(0)
+	}
+	if len(os.Args) > 1 && os.Args[1] == asWaiting {
+		os.Stdout.Write([]byte{0})
+		unix.Read(0, make([]byte, 1))
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
