@@ -67,6 +67,8 @@ func benchmarks() []Benchmark {
 		echoCalls(),
 		echoIdle(),
 		fiberSwitch(),
+		guardedCopy(),
+		pagemapScan(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),
