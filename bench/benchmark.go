@@ -68,6 +68,8 @@ func benchmarks() []Benchmark {
 		echoIdle(),
 		fiberSwitch(),
 		threeWays(),
+		guardedCopy(),
+		pagemapScan(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),

@@ -38,8 +38,8 @@ func goals() []goal {
 		{"fault observer", "bpftrace page_fault_user", 2.00, false, "observer-fault"},
 		{"observer start", "bpftrace", 0.30, false, "observer-start"},
 		{"observer memory", "bpftrace", 0.30, false, "observer-memory"},
-		{"guarded copy of 4 KiB", "copy", 1.10, false, ""},
-		{"PAGEMAP_SCAN over 1 GiB sparse, in throughput", "pagemap reads", 10, true, ""},
+		{"guarded copy of 4 KiB", "copy", 1.10, false, "guarded-copy"},
+		{"PAGEMAP_SCAN over 1 GiB sparse, in throughput", "pagemap reads", 10, true, "pagemap-scan"},
 	}
 }
 
