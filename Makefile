@@ -8,7 +8,10 @@ QEMU_ARM64 ?= $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
 
 # The packages whose tests an emulated process can run: those that need the kernel for little else than
 # files. The kernel matrix has the others, on arm64 too.
-ARM64_PACKAGES ?= ./internal/hist ./internal/sysname/... ./internal/target
+ARM64_PACKAGES ?= ./internal/hist ./internal/sysname/... ./internal/target ./asm ./asm/regs ./asm/syscall ./asm/privilege ./asm/cpuid ./asm/tsc \
+	./asm/litmus ./asm/atomics ./asm/fiber ./asm/memory ./asm/pipeline
+
+SOAK_PACKAGES ?= ./asm/litmus ./reactor
 
 # What runs inside other kernels: all but what is about the source or about the matrix itself, in short
 # forms, because emulation is slow. The tests of probe take most of the time; CI runs those of its privileges
@@ -19,7 +22,7 @@ KERNEL_RUN       ?=
 KERNEL_CI_PROBE  ?= TestRunNeedsTwoCapabilitiesAndNoMore|TestEveryCommandPrintsWhatItsSchemaSays
 
 .DEFAULT_GOAL := all
-.PHONY: all help build test race checkptr vet lint generate check-generated test-arm64 test-kernels test-kernels-ci fuzz bench test-bench docs ci
+.PHONY: all help build test race checkptr vet lint generate check-generated test-arm64 test-kernels test-kernels-ci fuzz bench test-bench soak docs ci
 
 all: build test ## build and test: what "make" does
 
@@ -84,6 +87,10 @@ bench: ## measure side by side with peers: module bench, takes a while
 test-bench: ## test module bench, without measuring
 	$(GO) -C bench vet ./...
 	$(GO) -C bench test ./...
+
+# What a test does for seconds, done for as long as it takes to believe it.
+soak: ## run the long forms of tests that have one: a quarter of an hour and more
+	RING3_SOAK=60s $(GO) test -count=1 -timeout 60m -p 1 $(SOAK_PACKAGES)
 
 docs: ## check links, commands and paths in documents, and who imports whom
 	$(GO) test -count=1 ./internal/docs ./internal/floors

@@ -23,6 +23,7 @@ type Unit string
 const (
 	Nanoseconds Unit = "ns"
 	Bytes       Unit = "bytes"
+	Calls       Unit = "system calls"
 )
 
 // A Subject is one thing that can be measured.
@@ -30,6 +31,8 @@ type Subject struct {
 	Label string
 	// Needs is a program that must be installed; without it the subject is reported as missing.
 	Needs string
+	// Library is a file that gcc must find among its libraries, likewise; it may be empty.
+	Library string
 	// Measure makes one run. It leaves nothing running.
 	Measure func(*Env) (Sample, error)
 }
@@ -59,7 +62,14 @@ func benchmarks() []Benchmark {
 	return []Benchmark{
 		rawCall(),
 		clock(),
+		echoTCP(64, 400_000),
+		echoTCP(1000, 400_000),
+		echoCalls(),
+		echoIdle(),
+		fiberSwitch(),
 		threeWays(),
+		guardedCopy(),
+		pagemapScan(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),

@@ -17,6 +17,10 @@ import (
 //go:embed reference/*.c
 var sources embed.FS
 
+// libraries are what a reference is linked with, by its name. Boost as an archive: calls into a shared library
+// take an instruction more.
+var libraries = map[string][]string{"fiber": {"-l:libboost_context.a"}, "echo_load": {"-luring"}}
+
 // CProgram returns the path of a reference written in C, compiling it the first time.
 func (e *Env) CProgram(name string) (string, error) {
 	path := filepath.Join(e.dir, "c-"+name)
@@ -31,7 +35,8 @@ func (e *Env) CProgram(name string) (string, error) {
 	if err := os.WriteFile(source, text, 0o644); err != nil {
 		return "", err
 	}
-	out, err := exec.Command("gcc", "-O2", "-Wall", "-o", path, source).CombinedOutput()
+	args := append([]string{"-O2", "-Wall", "-o", path, source}, libraries[name]...)
+	out, err := exec.Command("gcc", args...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("compile %s.c: %w: %s", name, err, strings.TrimSpace(string(out)))
 	}

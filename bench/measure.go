@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // A Spread is what several runs gave.
@@ -90,6 +92,14 @@ func missing(s Subject) string {
 	}
 	if _, err := exec.LookPath(s.Needs); err != nil {
 		return s.Needs + " is not installed"
+	}
+	if s.Library == "" {
+		return ""
+	}
+	// gcc prints the path of a library that it has, and the bare name of one that it has not.
+	path, err := exec.Command("gcc", "-print-file-name="+s.Library).Output()
+	if err != nil || !filepath.IsAbs(strings.TrimSpace(string(path))) {
+		return s.Library + " is not installed"
 	}
 	return ""
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A record is one comparison, one line of JSON. Either the ns members are there or the bytes ones.
+// A record is one comparison, one line of JSON. The members of one unit are there: ns, calls or bytes.
 type record struct {
 	Schema         string  `json:"schema"`
 	Group          string  `json:"group"`
@@ -21,6 +21,8 @@ type record struct {
 	Per            string  `json:"per,omitempty"`
 	Ns             *Spread `json:"ns,omitempty"`
 	ReferenceNs    *Spread `json:"reference_ns,omitempty"`
+	Calls          *Spread `json:"calls,omitempty"`
+	ReferenceCalls *Spread `json:"reference_calls,omitempty"`
 	Bytes          *Spread `json:"bytes,omitempty"`
 	ReferenceBytes *Spread `json:"reference_bytes,omitempty"`
 	Ratio          *Spread `json:"ratio,omitempty"`
@@ -51,8 +53,11 @@ func recordOf(r *Result, c *Comparison) record {
 	}
 	ours, theirs, ratio := r.Ours.Spread().rounded(), c.Spread().rounded(), c.Ratio.rounded()
 	mine, its := &rec.Ns, &rec.ReferenceNs
-	if b.Unit == Bytes {
+	switch b.Unit {
+	case Bytes:
 		mine, its = &rec.Bytes, &rec.ReferenceBytes
+	case Calls:
+		mine, its = &rec.Calls, &rec.ReferenceCalls
 	}
 	*mine = &ours
 	if c.Missing != "" {

@@ -27,16 +27,19 @@ func goals() []goal {
 		{"page-cache random read, depths of 1, 32, 128", "C liburing", 1.05, false, ""},
 		{"TCP echo, io_uring, 64 and 1,000 connections", "C liburing", 1.00, true, ""},
 		{"TCP echo, io_uring", "best Go peer", 1.90, true, ""},
-		{"TCP echo, epoll", "netpoll, std net", 1.10, true, ""},
+		{"TCP echo, epoll, 64 connections", "netpoll", 1.10, true, "echo-epoll-64"},
+		{"TCP echo, epoll, 64 connections", "std net", 1.10, true, "echo-epoll-64"},
+		{"TCP echo, epoll, 1,000 connections", "netpoll", 1.10, true, "echo-epoll-1000"},
+		{"TCP echo, epoll, 1,000 connections", "std net", 1.10, true, "echo-epoll-1000"},
 		{"echo through async", "the raw loop below it", 0.90, true, ""},
-		{"fiber switch, one way", "Boost fcontext", 1.00, false, ""},
+		{"fiber switch, one way", "Boost fcontext", 1.00, false, "fiber-switch"},
 		{"userfaultfd missing fault served", "C handler thread", 1.10, false, ""},
 		{"switch observer", "libbpf-tools runqlat", 1.00, false, "observer-switch"},
 		{"fault observer", "bpftrace page_fault_user", 2.00, false, "observer-fault"},
 		{"observer start", "bpftrace", 0.30, false, "observer-start"},
 		{"observer memory", "bpftrace", 0.30, false, "observer-memory"},
-		{"guarded copy of 4 KiB", "copy", 1.10, false, ""},
-		{"PAGEMAP_SCAN over 1 GiB sparse, in throughput", "pagemap reads", 10, true, ""},
+		{"guarded copy of 4 KiB", "copy", 1.10, false, "guarded-copy"},
+		{"PAGEMAP_SCAN over 1 GiB sparse, in throughput", "pagemap reads", 10, true, "pagemap-scan"},
 	}
 }
 

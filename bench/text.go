@@ -88,6 +88,10 @@ func parts(out io.Writer, r *Result) {
 // scaleOf picks the unit that a person reads most easily.
 func scaleOf(b Benchmark, value float64) (scale float64, unit string) {
 	switch {
+	case b.Unit == Calls:
+		scale, unit = 1, "calls"
+	case b.Unit == Bytes && b.Per != "":
+		scale, unit = 1, "bytes"
 	case b.Unit == Bytes:
 		scale, unit = 1<<20, "MiB"
 	case value >= 1e6:

@@ -4,6 +4,8 @@
 //	probe run -- CMD…                run a command, then say where its faults and switches went
 //	probe faults [interval [count]]  page faults of the host, a process, a command or a cgroup
 //	probe switches [interval [count]] context switches, likewise
+//	probe asm [lesson]               lessons in assembly, shown, run and stepped
+//	probe vm PID [ADDRESS]           an address space, or one address through the page tables
 //	probe doctor                     what this host allows, and how to get the rest
 //
 // Data goes to standard output and talk to standard error; --json prints one record a line. Exit codes:
@@ -13,15 +15,22 @@ package main
 import (
 	"io"
 	"os"
+
+	"github.com/ring3-go/ring3/asm/privilege"
+	"github.com/ring3-go/ring3/asm/step"
 )
 
 func main() {
+	// As the child of another probe: a lesson being stepped, or an instruction that may be its last.
+	if step.Child(lessons) || privilege.Child() {
+		return
+	}
 	os.Exit(probe(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // probe is the whole command behind main, so that tests can run it.
 func probe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	out := &output{data: stdout, talk: stderr}
+	out := &output{in: stdin, data: stdout, talk: stderr}
 	root := newRoot(out)
 	root.SetArgs(args)
 	root.SetIn(stdin)

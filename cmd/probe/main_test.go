@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/ring3-go/ring3/asm/privilege"
+	"github.com/ring3-go/ring3/asm/step"
 	"github.com/ring3-go/ring3/internal/workload"
 )
 
@@ -15,6 +17,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if step.Child(lessons) || privilege.Child() {
+		return
+	}
 	workload.Main()
 	if len(os.Args) > 1 {
 		switch os.Args[1] {

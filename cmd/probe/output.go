@@ -17,6 +17,7 @@ import (
 
 // output is where a command's data and talk go, and how they look.
 type output struct {
+	in         io.Reader
 	data, talk io.Writer
 	json       bool
 	color      string // auto, always, never
@@ -38,7 +39,7 @@ func (o *output) open() error {
 	return nil
 }
 
-func isTerminal(w io.Writer) bool {
+func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -138,9 +139,10 @@ func cleanLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// bold and red mark a heading and bad news, where colour is wanted.
+// bold, red and dim mark a heading, bad news and what is beside the point, where colour is wanted.
 func (o *output) bold(s string) string { return o.style("1", s) }
 func (o *output) red(s string) string  { return o.style("1;31", s) }
+func (o *output) dim(s string) string  { return o.style("2", s) }
 
 func (o *output) style(code, s string) string {
 	if !o.colored {

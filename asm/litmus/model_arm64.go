@@ -1,0 +1,4 @@
+package litmus
+
+// machine is the model of this processor.
+var machine = armv8

@@ -1,0 +1,14 @@
+// Package memory is the lesson on how far away memory is: in time, from the registers, by what has to be asked
+// on the way.
+//
+// Its experiments are a pointer chase through ever more memory, which shows the caches one after the other; the
+// same number of lines spread over ever more pages, which shows the TLB, with pages of 4 KiB and with huge
+// ones; prefetching what the processor cannot know that it will need; flushing a line and getting it back; and
+// copying, in all the ways that the processor has.
+//
+// Look for the steps, not for the figures: how much the time grows where the data leaves a level, and that
+// the kernel counted no page faults and, on a quiet machine, no switches meanwhile.
+//
+// [Copies] are usable by themselves, and are safe: they check lengths, and the bytes beyond stay as they were.
+// Needs Linux, no privilege.
+package memory

@@ -1,0 +1,131 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const echoSize = 128
+
+// echoTCP compares echo servers on one processor, under a load from another.
+func echoTCP(connections, requests int) Benchmark {
+	serve := func(label, library string) Subject {
+		return Subject{Label: label, Needs: "gcc", Library: "liburing.so", Measure: func(e *Env) (Sample, error) {
+			return measureEcho(e, library, connections, requests)
+		}}
+	}
+	const tenth = 1 / 1.1 // of the time is 1.1 times the requests
+	return Benchmark{
+		Group: "echo", Name: "echo-epoll-" + strconv.Itoa(connections), Unit: Nanoseconds, Per: "request",
+		What: fmt.Sprintf("TCP echo, %d B, %d connections, one processor", echoSize, connections),
+		Ours: serve("reactor, epoll", "ring3"),
+		References: []Reference{
+			{serve("netpoll", "netpoll"), tenth},
+			{serve("std net", "net"), tenth},
+			{serve("gnet", "gnet"), 0},
+		},
+	}
+}
+
+// measureEcho runs a server on a processor that the load is not on, and the load against it.
+func measureEcho(e *Env, library string, connections, requests int) (s Sample, err error) {
+	err = withEchoServer(e, library, func(_ int, port string) error {
+		s.Value, err = e.echoLoad(port, connections, requests)
+		return err
+	})
+	return s, err
+}
+
+// echoLoad returns ns a request.
+func (e *Env) echoLoad(port string, connections, requests int) (float64, error) {
+	load, err := e.CProgram("echo_load")
+	if err != nil {
+		return 0, err
+	}
+	out, err := exec.Command(load, port, strconv.Itoa(connections), strconv.Itoa(echoSize), strconv.Itoa(requests), strconv.Itoa(e.cpu)).Output()
+	if err != nil {
+		return 0, fmt.Errorf("load: %w", err)
+	}
+	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+}
+
+// withEchoServer calls do while the server of a library listens.
+func withEchoServer(e *Env, library string, do func(pid int, port string) error) (err error) {
+	server, err := e.Command("echoserver")
+	if err != nil {
+		return err
+	}
+	cpu, err := e.otherCPU()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(server, library)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := startOn(cpu, cmd); err != nil {
+		return err
+	}
+	defer func() {
+		stdin.Close() // it ends with that
+		err = errors.Join(err, cmd.Wait())
+	}()
+	lines := bufio.NewReader(stdout)
+	for { // gnet logs on the same stream
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return fmt.Errorf("server of %s: %w", library, err)
+		}
+		if at, err := netip.ParseAddrPort(strings.TrimSpace(line)); err == nil {
+			go io.Copy(io.Discard, lines)
+			return do(cmd.Process.Pid, strconv.Itoa(int(at.Port())))
+		}
+	}
+}
+
+// otherCPU is one that is not for loads.
+func (e *Env) otherCPU() (int, error) {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return 0, os.NewSyscallError("sched_getaffinity", err)
+	}
+	for cpu := range len(set) * 64 {
+		if set.IsSet(cpu) && cpu != e.cpu {
+			return cpu, nil
+		}
+	}
+	return 0, errors.New("it takes two processors")
+}
+
+// startOn starts a command on one processor, so that the runtime of Go gives it one thread at a time.
+func startOn(cpu int, cmd *exec.Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var old, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &old); err != nil {
+		return os.NewSyscallError("sched_getaffinity", err)
+	}
+	one.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		return os.NewSyscallError("sched_setaffinity", err)
+	}
+	return errors.Join(cmd.Start(), os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &old)))
+}

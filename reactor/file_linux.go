@@ -1,0 +1,130 @@
+package reactor
+
+import (
+	"os"
+	"sync"
+)
+
+// A File does input and output on a file without holding up its loop: a file on disk is always ready and may block all
+// the same. With the epoll driver a few goroutines of the loop's do the work, with io_uring the kernel does. Its methods
+// are for functions that run on the loop, and so are their done functions.
+//
+// Operations are not ordered among each other. What they are given belongs to them until done is called, which happens
+// for each operation, at the latest when the loop ends; closing the file before that is the caller's mistake and
+// the operation's error.
+type File struct {
+	loop *Loop
+	f    *os.File
+}
+
+// File makes a File of an open file, which stays the caller's to close.
+func (l *Loop) File(f *os.File) *File { return &File{l, f} }
+
+// ReadAt reads len(b) bytes from an offset and calls done with how many were read; fewer come with an error, io.EOF at
+// the end of the file.
+func (f *File) ReadAt(b []byte, offset int64, done func(n int, err error)) {
+	f.loop.files.do(fileOp{run: func() (int, error) { return f.f.ReadAt(b, offset) }, done: done})
+}
+
+// WriteAt writes b at an offset.
+func (f *File) WriteAt(b []byte, offset int64, done func(n int, err error)) {
+	f.loop.files.do(fileOp{run: func() (int, error) { return f.f.WriteAt(b, offset) }, done: done})
+}
+
+// Sync has what was written put on the disk.
+func (f *File) Sync(done func(err error)) {
+	f.loop.files.do(fileOp{run: func() (int, error) { return 0, f.f.Sync() }, done: func(_ int, err error) { done(err) }})
+}
+
+// Blocking calls run on a goroutine that may block, and then done on the loop: for what has no way to wait. As many run
+// at a time as files have operations.
+func (l *Loop) Blocking(run func(), done func()) {
+	l.files.do(fileOp{run: func() (int, error) { run(); return 0, nil }, done: func(int, error) { done() }})
+}
+
+// maxWorkers is how many operations are under way at a time; more wait their turn.
+const maxWorkers = 8
+
+type fileOp struct {
+	run  func() (int, error)
+	done func(int, error)
+	n    int
+	err  error
+}
+
+// workers do what blocks. Goroutines come with work and go when there is none.
+type workers struct {
+	loop *Loop
+	wait sync.WaitGroup
+
+	mu      sync.Mutex
+	queue   []fileOp
+	ended   []fileOp
+	working int
+}
+
+func (w *workers) do(op fileOp) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queue = append(w.queue, op)
+	if w.working < maxWorkers {
+		w.working++
+		w.wait.Go(w.work)
+	}
+}
+
+func (w *workers) work() {
+	for {
+		w.mu.Lock()
+		if len(w.queue) == 0 {
+			w.working--
+			w.mu.Unlock()
+			return
+		}
+		op := w.queue[0]
+		w.queue = w.queue[1:]
+		w.mu.Unlock()
+
+		op.call()
+
+		w.mu.Lock()
+		w.ended = append(w.ended, op)
+		w.mu.Unlock()
+		if w.loop.asleep.Load() {
+			w.loop.driver.wake()
+		}
+	}
+}
+
+// call runs what the program gave, which may panic: then that is the result.
+func (op *fileOp) call() {
+	defer func() {
+		if value := recover(); value != nil {
+			op.err = newPanicError(value)
+		}
+	}()
+	op.n, op.err = op.run()
+}
+
+// reap calls done for what has ended, on the loop.
+func (w *workers) reap() {
+	for {
+		w.mu.Lock()
+		if len(w.ended) == 0 {
+			w.mu.Unlock()
+			return
+		}
+		op := w.ended[0]
+		w.ended = w.ended[1:]
+		w.mu.Unlock()
+		w.loop.current = nil
+		op.done(op.n, op.err)
+	}
+}
+
+// pending reports whether something has ended that reap has not seen.
+func (w *workers) pending() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.ended) > 0
+}

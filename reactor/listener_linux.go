@@ -1,0 +1,310 @@
+package reactor
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Listener accepts connections on a loop. Its methods are safe for concurrent use.
+type Listener struct {
+	loop    *Loop
+	fd      int
+	addr    net.Addr
+	accept  func(*Conn) Handler
+	tls     *tls.Config // nil without
+	slot    uint64      // the driver's
+	retry   alarm       // when accepting is paused for want of descriptors
+	closed  bool        // owned by the loop
+	closing atomic.Bool
+	unlink  string // path of a unix socket that is ours to remove
+}
+
+// A ListenConfig is how to listen. The zero value is usable.
+type ListenConfig struct {
+	// Backlog is how many connections wait to be accepted at most; the system's maximum
+	// (/proc/sys/net/core/somaxconn) if 0.
+	Backlog int
+	// ReusePort lets others listen on the same port, so that each loop has a listener of its own and the kernel
+	// spreads the connections (SO_REUSEPORT, Linux 3.9).
+	ReusePort bool
+	// TLS makes connections speak it: the handshake comes before Handler.Open, and counts against the read
+	// deadline that accept may set.
+	TLS *tls.Config
+}
+
+// Listen listens on a TCP address or a unix socket's path, in the manner of net.Listen: network is "tcp", "tcp4",
+// "tcp6" or "unix", and port 0 means any. For each connection accept is called on the loop and returns the
+// handler. It is safe for concurrent use, before and while the loop runs.
+//
+// Errors: those of socket, bind and listen, as *net.OpError; [ErrClosed] when the loop has ended.
+func (l *Loop) Listen(network, address string, accept func(*Conn) Handler) (*Listener, error) {
+	return l.ListenConfig(ListenConfig{}, network, address, accept)
+}
+
+// ListenConfig is Listen with a say in how.
+func (l *Loop) ListenConfig(cfg ListenConfig, network, address string, accept func(*Conn) Handler) (*Listener, error) {
+	fd, err := listen(cfg, network, address)
+	if err != nil {
+		return nil, err
+	}
+	s, err := l.listenFD(fd, cfg.TLS, accept)
+	if err != nil {
+		return nil, err
+	}
+	if a, ok := s.addr.(*net.UnixAddr); ok && a.Name != "" && a.Name[0] != '@' {
+		s.unlink = a.Name
+	}
+	return s, nil
+}
+
+// ListenFile makes a listener of a socket that listens already: inherited, or received from a predecessor, see
+// [Listener.File]. f stays the caller's to close. Of cfg only TLS is used. Safe for concurrent use.
+func (l *Loop) ListenFile(cfg ListenConfig, f *os.File, accept func(*Conn) Handler) (*Listener, error) {
+	fail := func(call string, err error) (*Listener, error) {
+		return nil, &net.OpError{Op: "listen", Net: "file", Err: os.NewSyscallError(call, err)}
+	}
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return fail("fcntl", err)
+	}
+	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err == nil && listening == 0 {
+		err = unix.EINVAL
+	}
+	if err != nil {
+		unix.Close(fd)
+		return fail("getsockopt", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // asking for the number made it blocking
+		unix.Close(fd)
+		return fail("fcntl", err)
+	}
+	return l.listenFD(fd, cfg.TLS, accept)
+}
+
+// listenFD makes a Listener of a socket that listens, which it owns from here on.
+func (l *Loop) listenFD(fd int, cfg *tls.Config, accept func(*Conn) Handler) (*Listener, error) {
+	s := &Listener{loop: l, fd: fd, tls: cfg, accept: accept, addr: localAddr(fd)}
+	s.retry.owner = s
+	err := l.Post(func() {
+		l.listeners[s] = struct{}{}
+		l.current = s
+		if err := l.driver.listen(s); err != nil {
+			l.report(fmt.Errorf("reactor: listen on %v: %w", s.addr, err))
+			s.shut(err)
+		}
+	})
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return s, nil
+}
+
+// Addr returns the address that the listener has, with the port that the kernel chose.
+func (s *Listener) Addr() net.Addr { return s.addr }
+
+// Close stops accepting. Connections that wait to be accepted are refused by the kernel, unless the socket is open
+// elsewhere too; those that were accepted stay. A unix socket's file is removed. Close does not wait, and is
+// idempotent.
+func (s *Listener) Close() error {
+	if s.closing.Swap(true) {
+		return nil
+	}
+	err := s.loop.Post(func() { s.shut(nil) })
+	if errors.Is(err, ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// File returns a duplicate of the listening socket, for a successor: another process, by inheritance or over a unix
+// socket, or another loop. Connections that wait to be accepted are then served by whoever accepts first. The
+// Listener does not remove its unix socket's file any more.
+func (s *Listener) File() (*os.File, error) {
+	type result struct {
+		fd  int
+		err error
+	}
+	done := make(chan result, 1)
+	err := s.loop.Post(func() {
+		if s.closed {
+			done <- result{-1, ErrClosed}
+			return
+		}
+		fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err == nil {
+			s.unlink = ""
+		}
+		done <- result{fd, os.NewSyscallError("fcntl", err)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := <-done
+	if r.err != nil {
+		return nil, r.err
+	}
+	return os.NewFile(uintptr(r.fd), s.addr.String()), nil
+}
+
+// accepted is told by the driver: fd is a new connection.
+func (s *Listener) accepted(fd int) {
+	c := s.loop.makeConn(fd)
+	s.loop.conns[c] = struct{}{}
+	s.loop.current = c
+	c.handler = Base{} // until accept has returned
+	c.handler = s.accept(c)
+	if c.handler == nil {
+		c.handler = Base{}
+		c.shut(nil)
+		return
+	}
+	if s.tls != nil {
+		c.tls = newTLS(c, s.tls, false)
+	}
+	if err := s.loop.driver.attach(c); err != nil {
+		c.failed(err)
+		return
+	}
+	c.begin()
+}
+
+// acceptFailed is told by the driver. It reports whether accepting can go on at once.
+func (s *Listener) acceptFailed(err error) bool {
+	switch {
+	case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EPROTO), errors.Is(err, unix.EPERM):
+		return true // one connection went away, or a firewall had a word
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.ENOMEM):
+		// Without a descriptor the connection stays in the queue, and a loop that tried again at once would
+		// do nothing else.
+		s.loop.report(fmt.Errorf("reactor: accept on %v is paused: %w", s.addr, err))
+		if err := s.loop.driver.accept(s, false); err == nil {
+			s.loop.timers.start(&s.retry, s.loop.tickOf(time.Now().Add(acceptPause)))
+			return false
+		}
+	default:
+		s.loop.report(fmt.Errorf("reactor: accept on %v: %w", s.addr, err))
+	}
+	s.shut(err)
+	return false
+}
+
+// acceptPause is how long a listener waits for descriptors.
+const acceptPause = 20 * time.Millisecond
+
+// expired ends a pause.
+func (s *Listener) expired() {
+	s.loop.current = s
+	if err := s.loop.driver.accept(s, true); err != nil {
+		s.acceptFailed(err)
+	}
+}
+
+// panicked: accept is the program's code, and its connection has none of its own yet.
+func (s *Listener) panicked(*PanicError) {}
+
+// shut takes the listener off the loop and closes its socket.
+func (s *Listener) shut(error) {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	s.closing.Store(true)
+	s.loop.timers.stop(&s.retry)
+	delete(s.loop.listeners, s)
+	s.loop.driver.unlisten(s)
+	if s.unlink != "" {
+		unix.Unlink(s.unlink)
+	}
+}
+
+// drain accepts what waits to be accepted, and closes.
+func (s *Listener) drain() {
+	for !s.closed {
+		fd, err := accept(s.fd)
+		if err == nil {
+			s.accepted(fd)
+			continue
+		}
+		if err == errAgain || !s.acceptFailed(err) {
+			break
+		}
+	}
+	s.shut(nil)
+}
+
+// makeConn makes a connection of a descriptor, which it owns from here on.
+func (l *Loop) makeConn(fd int) *Conn {
+	c := &Conn{loop: l, fd: fd}
+	c.alarm.owner = c
+	return c
+}
+
+// Shutdown ends the loop gently. Listeners take what waits in their queues and close. Each connection whose handler is
+// a [Drainer] is told, and closes by its own protocol; each other one is closed when nothing that the kernel has
+// received is undelivered and all output is sent. When the last is closed, Run returns. When ctx ends first, what is
+// left is closed as by [Loop.Close], and Shutdown returns ctx's error. It waits for that, so it is not for handlers:
+// they use a goroutine.
+func (l *Loop) Shutdown(ctx context.Context) error {
+	done := make(chan struct{})
+	err := l.Post(func() {
+		l.ended = append(l.ended, done)
+		if l.draining {
+			return
+		}
+		l.draining = true
+		for s := range l.listeners {
+			s.drain()
+		}
+		for c := range l.conns {
+			if c.opened {
+				l.protect(func() { l.current = c; c.drain() })
+			}
+		}
+		l.drainTick()
+	})
+	if err != nil {
+		return nil // it has ended
+	}
+	if !l.running.Load() {
+		return l.Close()
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		l.Close()
+		<-done
+		return ctx.Err()
+	}
+}
+
+// drainTick closes connections that are idle, every few milliseconds until there are none.
+func (l *Loop) drainTick() {
+	for c := range l.conns {
+		c.drainIfIdle()
+	}
+	l.AfterFunc(drainPause, l.drainTick)
+}
+
+const drainPause = 5 * time.Millisecond
+
+func (c *Conn) drainIfIdle() {
+	if _, ok := c.handler.(Drainer); ok || c.closing || !c.opened {
+		return
+	}
+	quiet := !c.heard && c.out.size == 0 && unread(c.fd) == 0
+	c.heard = false
+	if quiet {
+		c.Close()
+	}
+}

@@ -1,0 +1,126 @@
+package reactor
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// packets sends every datagram back.
+type packets struct {
+	data   func(p *PacketConn, b []byte, from netip.AddrPort)
+	closed chan error
+}
+
+func (h *packets) Packet(p *PacketConn, b []byte, from netip.AddrPort) {
+	if h.data != nil {
+		h.data(p, b, from)
+		return
+	}
+	p.WriteTo(b, from)
+}
+
+func (h *packets) Closed(_ *PacketConn, err error) {
+	if h.closed != nil {
+		h.closed <- err
+	}
+}
+
+func TestPacketsComeBackToTheirSender(t *testing.T) {
+	l := start(t, Options{})
+	for _, tt := range [][2]string{{"udp", "127.0.0.1:0"}, {"udp4", "127.0.0.1:0"}, {"udp6", "[::1]:0"}, {"udp", "[::]:0"}} {
+		h := &packets{closed: make(chan error, 1)}
+		p, err := l.ListenPacket(tt[0], tt[1], h)
+		if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL) {
+			t.Logf("tried %v: %v", tt, err)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := net.UDPAddrFromAddrPort(p.Addr())
+		if to.IP.IsUnspecified() {
+			to.IP = net.IPv4(127, 0, 0, 1) // IPv4 over a socket of IPv6
+		}
+		c, err := net.DialUDP("udp", nil, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(patience))
+		for _, size := range []int{0, 1, 1000, 65000} {
+			sent := bytes.Repeat([]byte{byte(size)}, size)
+			if _, err := c.Write(sent); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, 65536)
+			n, err := c.Read(got)
+			if err != nil || !bytes.Equal(got[:n], sent) {
+				t.Fatalf("%v: %d bytes, %v; want %d", tt, n, err, size)
+			}
+		}
+		if err := errors.Join(p.Close(), p.Close()); err != nil {
+			t.Error(err)
+		}
+		if err := <-h.closed; err != nil {
+			t.Errorf("closed with %v", err)
+		}
+		on(t, l, func() {
+			if err := p.WriteTo(nil, p.Addr()); !errors.Is(err, ErrClosed) {
+				t.Errorf("WriteTo: %v", err)
+			}
+		})
+	}
+}
+
+func TestPacketsThatNobodyTakesHurtNobody(t *testing.T) {
+	l := start(t, Options{})
+	got := make(chan string, 10)
+	h := &packets{data: func(_ *PacketConn, b []byte, _ netip.AddrPort) { got <- string(b) }, closed: make(chan error, 1)}
+	p, err := l.ListenPacket("udp4", "127.0.0.1:0", h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := netip.MustParseAddrPort(unusedPort(t)) // of TCP; nobody has it of UDP either
+	on(t, l, func() {
+		if err := p.WriteTo([]byte("x"), nobody); err != nil && !errors.Is(err, unix.ECONNREFUSED) {
+			t.Error(err)
+		}
+		if err := p.WriteTo(make([]byte, 70_000), nobody); !errors.Is(err, unix.EMSGSIZE) {
+			t.Errorf("70,000 bytes: %v", err)
+		}
+		if err := p.WriteTo([]byte("x"), netip.MustParseAddrPort("[::1]:9")); err == nil {
+			t.Error("an IPv6 address on a socket of IPv4: no error")
+		}
+		if err := p.WriteTo([]byte("x"), netip.AddrPort{}); err == nil {
+			t.Error("no address: no error")
+		}
+	})
+	on(t, l, p.Pause)
+	c, err := net.Dial("udp", p.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	say(t, c, "later")
+	on(t, l, func() {})
+	on(t, l, func() {
+		if len(got) != 0 {
+			t.Error("delivered while paused")
+		}
+		p.Resume()
+	})
+	if s := <-got; s != "later" {
+		t.Errorf("%q", s)
+	}
+	on(t, l, func() { h.data = func(*PacketConn, []byte, netip.AddrPort) { panic("a mistake") } })
+	say(t, c, "boom")
+	if err := <-h.closed; !errors.As(err, new(*PanicError)) {
+		t.Errorf("closed with %v", err)
+	}
+}
