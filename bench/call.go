@@ -19,13 +19,13 @@ func rawCall() Benchmark {
 	return Benchmark{
 		Group: "calls", Name: "raw-call", Unit: Nanoseconds, Per: "call",
 		What: "getppid, " + strconv.Itoa(n) + " in a row",
-		Ours: inProcess("RawSyscall", n, func(n int) {
+		Ours: inBatches("RawSyscall", n, callBatches, func(n int) {
 			for range n {
 				syscalls.RawSyscall(unix.SYS_GETPPID, 0, 0, 0)
 			}
 		}),
 		References: []Reference{
-			{inProcess("x/sys RawSyscall", n, func(n int) {
+			{inBatches("x/sys RawSyscall", n, callBatches, func(n int) {
 				for range n {
 					unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0)
 				}
@@ -42,14 +42,14 @@ func clock() Benchmark {
 	return Benchmark{
 		Group: "calls", Name: "clock", Unit: Nanoseconds, Per: "call",
 		What: "the monotonic clock, " + strconv.Itoa(n) + " in a row",
-		Ours: inProcess("vdso.ClockGettime", n, func(n int) {
+		Ours: inBatches("vdso.ClockGettime", n, callBatches, func(n int) {
 			var ts unix.Timespec
 			for range n {
 				vdso.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
 			}
 		}),
 		References: []Reference{
-			{inProcess("time.Now", n, func(n int) {
+			{inBatches("time.Now", n, callBatches, func(n int) {
 				for range n {
 					now = time.Now()
 				}
@@ -86,7 +86,7 @@ func threeWays() Benchmark {
 
 // inPipe measures one of two calls on a pipe.
 func inPipe(label string, n int, each func(r, w int, b []byte)) Subject {
-	return inProcess(label, 2*n, func(calls int) {
+	return inBatches(label, 2*n, callBatches, func(calls int) {
 		var fds [2]int
 		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 			panic(err) // a process without descriptors measures nothing

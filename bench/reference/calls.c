@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCHES 250 /* as in inprocess.go: the value is their median */
+#define BATCHES 250 /* callBatches of inprocess.go: the value is their median */
 
 static int64_t now(void)
 {
