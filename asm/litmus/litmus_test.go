@@ -101,21 +101,28 @@ func TestBodiesDoWhatTheirAccessesSay(t *testing.T) {
 	}
 }
 
-// manyRounds is ten million where there is time for it ("make soak"). An emulator takes a thousand times as long.
+// soak says that there is time for the long form: "make soak".
+func soak() bool { return os.Getenv("RING3_SOAK") != "" }
+
+// manyRounds is ten million where there is time for it. An emulator takes a thousand times as long.
 func manyRounds(t *testing.T) uint64 {
 	switch {
 	case emulated(t):
 		return 500
-	case os.Getenv("RING3_SOAK") != "":
+	case soak():
 		return 10_000_000
 	}
 	return 100_000
 }
 
-// runFor runs a test for so many rounds, or as many as a busy machine can do in half a minute.
+// runFor runs a test for so many rounds, or as many as a busy machine can do in the time that there is.
 func runFor(t *testing.T, test Test, rounds uint64, fenced bool) Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	limit := time.Second
+	if soak() {
+		limit = 4 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	r, err := test.Run(ctx, Options{Rounds: rounds, Fenced: fenced})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
