@@ -4,13 +4,10 @@ package litmus
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"os"
 	"runtime"
-	"runtime/debug"
-	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -259,29 +256,16 @@ func TestRunEndsWithItsContext(t *testing.T) {
 // still come out right.
 func TestRunUnderCollectorAndProfiler(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	defer debug.SetGCPercent(debug.SetGCPercent(1))
-	if err := pprof.StartCPUProfile(&bytes.Buffer{}); err != nil {
-		t.Fatal(err)
-	}
-	defer pprof.StopCPUProfile()
-	ctx, cancel := context.WithCancel(t.Context())
-	collected := make(chan struct{})
-	go func() {
-		defer close(collected)
-		for ctx.Err() == nil {
-			runtime.GC()
-		}
-	}()
-	for _, tt := range Tests() {
-		r := runFor(t, tt, min(20_000, manyRounds(t)), false)
-		for o := range r.Count {
-			if !machine.allowed(tt, false)[o] {
-				t.Errorf("%s: forbidden outcome %s", tt.Name, tt.Show(o))
+	lessontest.UnderPressure(t, func() {
+		for _, tt := range Tests() {
+			r := runFor(t, tt, min(20_000, manyRounds(t)), false)
+			for o := range r.Count {
+				if !machine.allowed(tt, false)[o] {
+					t.Errorf("%s: forbidden outcome %s", tt.Name, tt.Show(o))
+				}
 			}
 		}
-	}
-	cancel()
-	<-collected
+	})
 }
 
 func TestLessonKeepsItsContract(t *testing.T) { lessontest.Check(t, Lesson()) }
