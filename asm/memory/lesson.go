@@ -31,10 +31,8 @@ func lesson(ctx context.Context, w io.Writer) error {
 	}
 	defer unpin()
 	levels := caches("/sys", cpu)
-	return asm.Parts(ctx, w,
-		func(ctx context.Context, w io.Writer) error { return showLevels(ctx, w, levels) },
-		func(ctx context.Context, w io.Writer) error { return showPages(ctx, w, levels) },
-		showPrefetch, showFlush, showCopies)
+	withLevels := func(ctx context.Context, w io.Writer) error { return showLevels(ctx, w, levels) }
+	return asm.Parts(ctx, w, withLevels, showPages, showPrefetch, showFlush, showCopies)
 }
 
 // ringOf returns the offsets of one line in each of count strides, in random order. random is seeded, so that
@@ -98,7 +96,7 @@ func fits(levels []cache, size int) string {
 
 // showPages chases through one line a page, of ever more pages: the lines fit into a near cache, but their
 // translations do not fit into the TLB.
-func showPages(ctx context.Context, w io.Writer, levels []cache) error {
+func showPages(ctx context.Context, w io.Writer) error {
 	const most = 8192
 	page := os.Getpagesize()
 	small, err := newArea(most*page, false)
