@@ -245,7 +245,12 @@ func (l *Loop) ticks() int64 { return int64(time.Since(l.epoch) / time.Milliseco
 
 // tickOf is the first tick at or after a time.
 func (l *Loop) tickOf(t time.Time) int64 {
-	return int64((t.Sub(l.epoch) + time.Millisecond - 1) / time.Millisecond)
+	d := t.Sub(l.epoch) // the longest there is where it is longer
+	ticks := int64(d / time.Millisecond)
+	if d%time.Millisecond > 0 {
+		ticks++
+	}
+	return ticks
 }
 
 // timeout is how long the driver may wait: until the wheel has something to do.

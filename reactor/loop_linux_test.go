@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -186,6 +187,22 @@ func TestTimers(t *testing.T) {
 	for range 3 {
 		<-fired
 	}
+}
+
+// Times that no clock will show, which programs use for "never".
+func TestTimesAreAsFarAsTheyLike(t *testing.T) {
+	l := start(t, Options{})
+	r := newRecorder(t)
+	r.data = func(c *Conn, b []byte) { c.SetReadDeadline(time.Unix(1<<40, 0)); c.Write(b) }
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	on(t, l, func() { l.AfterFunc(math.MaxInt64, func() { t.Error("a timer of 292 years fired") }) })
+	later := make(chan struct{})
+	say(t, c, "x")
+	hear(t, c, "x")
+	on(t, l, func() { l.AfterFunc(5*time.Millisecond, func() { close(later) }) })
+	<-later
+	say(t, c, "y")
+	hear(t, c, "y")
 }
 
 func TestAcceptPausesWithoutDescriptors(t *testing.T) {
