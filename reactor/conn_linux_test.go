@@ -577,3 +577,44 @@ func TestAdoptAndRelease(t *testing.T) {
 		t.Errorf("a connection without a descriptor: %v", err)
 	}
 }
+
+// Output that is sent after the batch calls handlers too: Drained, and Closed.
+func TestPanicWhileOutputIsFlushed(t *testing.T) {
+	l := start(t, Options{HighWater: 1000, WriteLimit: 64 << 20})
+	reason := errors.New("a mistake")
+	r := newRecorder(t)
+	r.drained = func(*Conn) { panic(reason) }
+	keep := func(c *Conn) { // output, with room for it in the kernel when the handler returns
+		for c.Buffered() == 0 {
+			c.Write(make([]byte, 100_000))
+		}
+	}
+	read := make(chan struct{})
+	r.data = func(c *Conn, _ []byte) {
+		keep(c)
+		read <- struct{}{}
+		<-read
+	}
+	bystander := dial(t, serve(t, l, echoes))
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	say(t, c, "x")
+	<-read
+	c.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // all that the kernel has
+	io.Copy(io.Discard, c)
+	on := make(chan struct{})
+	l.Post(func() { close(on) }) // runs after that batch
+	read <- struct{}{}
+	r.expectClosed(reason)
+	<-on
+	say(t, bystander, "a")
+	hear(t, bystander, "a")
+}
+
+func TestPanicInReportIsTheEndOfNothing(t *testing.T) {
+	l := start(t, Options{Report: func(error) { panic("not even this") }})
+	reason := errors.New("a mistake")
+	r := newRecorder(t)
+	r.data = func(*Conn, []byte) { panic(reason) }
+	say(t, dial(t, serve(t, l, func(*Conn) Handler { return r })), "x")
+	r.expectClosed(reason)
+}

@@ -36,6 +36,7 @@ const (
 	acceptBatch = 64 // connections accepted in a row, before others have their turn
 	packetBatch = 64 // datagrams, likewise
 	maxVectors  = 64 // pieces of output in one call
+	flushBatch  = 4  // such calls for one connection
 )
 
 func newEpollDriver(l *Loop) (driver, error) {
@@ -232,9 +233,13 @@ func (d *epollDriver) send(c *Conn, b []byte) (int, error) {
 	}
 }
 
-// flush sends kept output, until there is none or it would block, and waits for the rest.
+// flush sends kept output, until there is none, or it would block, or others should have their turn, and waits for the
+// rest.
 func (d *epollDriver) flush(c *Conn) error {
-	for c.out.size > 0 && !c.gone {
+	for round := 0; c.out.size > 0 && !c.gone; round++ {
+		if round == flushBatch {
+			return d.connWants(c, epoll.Out, 0)
+		}
 		d.vectors = d.vectors[:0]
 		for p := c.out.head; p != nil && len(d.vectors) < maxVectors; p = p.next {
 			v := unix.Iovec{Base: &p.data[p.start]}

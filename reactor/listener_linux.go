@@ -99,7 +99,7 @@ func (l *Loop) listenFD(fd int, cfg *tls.Config, accept func(*Conn) Handler) (*L
 		l.current = s
 		if err := l.driver.listen(s); err != nil {
 			l.report(fmt.Errorf("reactor: listen on %v: %w", s.addr, err))
-			s.shut(err)
+			s.shut()
 		}
 	})
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *Listener) Close() error {
 	if s.closing.Swap(true) {
 		return nil
 	}
-	err := s.loop.Post(func() { s.shut(nil) })
+	err := s.loop.Post(func() { s.shut() })
 	if errors.Is(err, ErrClosed) {
 		return nil
 	}
@@ -194,7 +194,7 @@ func (s *Listener) acceptFailed(err error) bool {
 	default:
 		s.loop.report(fmt.Errorf("reactor: accept on %v: %w", s.addr, err))
 	}
-	s.shut(err)
+	s.shut()
 	return false
 }
 
@@ -213,7 +213,7 @@ func (s *Listener) expired() {
 func (s *Listener) panicked(*PanicError) {}
 
 // shut takes the listener off the loop and closes its socket.
-func (s *Listener) shut(error) {
+func (s *Listener) shut() {
 	if s.closed {
 		return
 	}
@@ -239,7 +239,7 @@ func (s *Listener) drain() {
 			break
 		}
 	}
-	s.shut(nil)
+	s.shut()
 }
 
 // makeConn makes a connection of a descriptor, which it owns from here on.
@@ -255,37 +255,38 @@ func (l *Loop) makeConn(fd int) *Conn {
 // left is closed as by [Loop.Close], and Shutdown returns ctx's error. It waits for that, so it is not for handlers:
 // they use a goroutine.
 func (l *Loop) Shutdown(ctx context.Context) error {
-	done := make(chan struct{})
-	err := l.Post(func() {
-		l.ended = append(l.ended, done)
-		if l.draining {
-			return
+	if l.Post(l.drain) == nil && !l.running.Load() {
+		if err := l.Close(); err != nil {
+			return err
 		}
-		l.draining = true
-		for s := range l.listeners {
-			s.drain()
-		}
-		for c := range l.conns {
-			if c.opened {
-				l.protect(func() { l.current = c; c.drain() })
-			}
-		}
-		l.drainTick()
-	})
-	if err != nil {
-		return nil // it has ended
-	}
-	if !l.running.Load() {
-		return l.Close()
 	}
 	select {
-	case <-done:
+	case <-l.done:
 		return nil
 	case <-ctx.Done():
 		l.Close()
-		<-done
+		<-l.done
 		return ctx.Err()
 	}
+}
+
+// drain begins to end the loop gently. turn sees when that is done.
+func (l *Loop) drain() {
+	if l.draining {
+		return
+	}
+	l.draining = true
+	for s := range l.listeners {
+		for !s.closed { // accept may panic
+			l.protect(s.drain)
+		}
+	}
+	for c := range l.conns {
+		if c.opened {
+			l.protect(func() { l.current = c; c.drain() })
+		}
+	}
+	l.drainTick()
 }
 
 // drainTick closes connections that are idle, every few milliseconds until there are none.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -455,6 +456,73 @@ func TestShutdownAnswersWhatHasArrived(t *testing.T) {
 	if c, err := net.Dial("tcp", s.Addr().String()); err == nil {
 		c.Close()
 		t.Error("the port still listens")
+	}
+}
+
+// Accepting what waits is the program's code too.
+func TestShutdownOutlivesAPanicInAccept(t *testing.T) {
+	l := start(t, Options{})
+	accepted := 0
+	s := serve(t, l, func(*Conn) Handler {
+		if accepted++; accepted > 1 {
+			panic("a mistake")
+		}
+		return echo{}
+	})
+	idle := dial(t, s)
+	say(t, idle, "x")
+	hear(t, idle, "x")
+	shut := make(chan error, 1)
+	l.Post(func() {
+		l.Post(func() { // together with Shutdown's: nothing is accepted between the two
+			for range 3 {
+				if c, err := net.Dial("tcp", s.Addr().String()); err == nil {
+					defer c.Close()
+				}
+			}
+		})
+		go func() { shut <- l.Shutdown(context.Background()) }()
+		for {
+			l.mu.Lock()
+			n := len(l.posted)
+			l.mu.Unlock()
+			if n == 2 {
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+	select {
+	case err := <-shut:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("Shutdown waits for what nobody does")
+	}
+}
+
+// A handler that ends the loop's goroutine, as t.FailNow does, ends the loop, and nothing is left behind.
+func TestHandlerThatEndsTheGoroutine(t *testing.T) {
+	before := descriptors(t)
+	l, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); l.Run() }()
+	r := newRecorder(t)
+	r.data = func(*Conn, []byte) { runtime.Goexit() }
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	say(t, c, "x")
+	r.expectClosed(ErrClosed)
+	<-ended
+	if err := l.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	c.Close()
+	if after := descriptors(t); len(after) != len(before) {
+		t.Errorf("descriptors before: %v; after: %v", before, after)
 	}
 }
 
