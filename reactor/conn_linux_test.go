@@ -618,3 +618,140 @@ func TestPanicInReportIsTheEndOfNothing(t *testing.T) {
 	say(t, dial(t, serve(t, l, func(*Conn) Handler { return r })), "x")
 	r.expectClosed(reason)
 }
+
+func TestReleaseInAccept(t *testing.T) {
+	l := start(t, Options{})
+	got := make(chan net.Conn, 1)
+	r := newRecorder(t)
+	var others []int
+	c := dial(t, serve(t, l, func(c *Conn) Handler {
+		err := c.Release(func(c net.Conn, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			got <- c
+		})
+		var pipe [2]int // takes the number that has become free
+		if err := errors.Join(err, unix.Pipe2(pipe[:], unix.O_CLOEXEC)); err != nil {
+			t.Error(err)
+		}
+		others = pipe[:]
+		return r
+	}))
+	ours := <-got
+	defer ours.Close()
+	say(t, ours, "by hand")
+	hear(t, c, "by hand")
+	on(t, l, func() {})
+	for _, fd := range others {
+		if err := unix.Close(fd); err != nil {
+			t.Errorf("another's descriptor: %v", err)
+		}
+	}
+	if len(r.calls) != 0 {
+		t.Errorf("the handler heard of it: %q", <-r.calls)
+	}
+}
+
+// Closed is the last that a handler hears, so it is not called inside of what the handler calls.
+func TestCloseWriteOfTheLastHalf(t *testing.T) {
+	l := start(t, Options{})
+	r := newRecorder(t)
+	r.eof = func(c *Conn) {
+		if err := c.CloseWrite(); err != nil {
+			t.Error(err)
+		}
+		r.calls <- "after CloseWrite"
+	}
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	c.(*net.TCPConn).CloseWrite()
+	ends(t, c)
+	r.expect("open", "eof", "after CloseWrite", "closed")
+	r.expectClosed(nil)
+
+	t.Run("before it stands", func(t *testing.T) {
+		r := newRecorder(t)
+		s := serve(t, l, echoes)
+		on(t, l, func() {
+			c, err := l.Dial("tcp", s.Addr().String(), patience, r)
+			if err == nil {
+				err = c.CloseWrite()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		r.expect("open", "eof", "closed")
+	})
+}
+
+func TestAbortAfterClose(t *testing.T) {
+	l := start(t, Options{})
+	reason := errors.New("enough")
+	r := newRecorder(t)
+	r.data = func(c *Conn, _ []byte) { c.Close(); c.Abort(reason); c.Abort(nil) }
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	say(t, c, "x")
+	if _, err := io.ReadAll(c); !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("peer: %v; want ECONNRESET", err)
+	}
+	r.expectClosed(reason)
+}
+
+// Close sends what was written, however long ago the peer should have said something.
+func TestReadDeadlineEndsWithClose(t *testing.T) {
+	l := start(t, Options{WriteLimit: 64 << 20})
+	const size = 16 << 20
+	r := newRecorder(t)
+	passed := make(chan struct{})
+	r.data = func(c *Conn, _ []byte) {
+		c.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
+		c.Write(make([]byte, size))
+		c.Close()
+		l.AfterFunc(10*time.Millisecond, func() { close(passed) })
+	}
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	say(t, c, "x")
+	<-passed
+	if n, err := io.Copy(io.Discard, c); n != size || err != nil {
+		t.Errorf("%d bytes, %v; want %d", n, err, size)
+	}
+	r.expectClosed(nil)
+}
+
+// Dial's timeout and the program's deadline are two.
+func TestDeadlineSetWhileDialing(t *testing.T) {
+	l := start(t, Options{})
+	s := serve(t, l, echoes)
+	r := newRecorder(t)
+	on(t, l, func() {
+		c, err := l.Dial("tcp", s.Addr().String(), 2*patience, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	})
+	r.expectClosed(os.ErrDeadlineExceeded)
+}
+
+func TestNilHandlerIgnoresEverything(t *testing.T) {
+	reports := make(chan error, 10)
+	l := start(t, Options{Report: func(err error) { reports <- err }})
+	s := serve(t, l, func(c *Conn) Handler { c.Post(func(c *Conn) { c.SetHandler(nil) }); return echo{} })
+	on(t, l, func() {
+		c, err := l.Dial("tcp", s.Addr().String(), 0, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c.Write([]byte("x"))
+		c.CloseWrite()
+	})
+	for left := 1; left > 0; time.Sleep(time.Millisecond) {
+		on(t, l, func() { left = len(l.conns) })
+	}
+	if len(reports) != 0 {
+		t.Error(<-reports)
+	}
+}

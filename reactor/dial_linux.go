@@ -45,7 +45,7 @@ func (l *Loop) DialTLS(network, address string, timeout time.Duration, cfg *tls.
 		}
 	}
 	c := l.makeConn(fd)
-	c.handler = h
+	c.SetHandler(h)
 	c.dialing = true
 	if cfg != nil {
 		c.tls = newTLS(c, cfg, true)
@@ -55,8 +55,7 @@ func (l *Loop) DialTLS(network, address string, timeout time.Duration, cfg *tls.
 		l.conns[c] = struct{}{}
 		l.current = c
 		if timeout > 0 {
-			c.dialBy = true
-			c.SetReadDeadline(deadline)
+			c.setDeadline(&c.dialBy, deadline)
 		}
 		if err := l.driver.attach(c); err != nil {
 			c.failed(err)
@@ -84,7 +83,7 @@ func (l *Loop) Adopt(conn net.Conn, h Handler) (*Conn, error) {
 		return nil, err
 	}
 	c := l.makeConn(fd)
-	c.handler = h
+	c.SetHandler(h)
 	err = l.Post(func() {
 		l.conns[c] = struct{}{}
 		l.current = c

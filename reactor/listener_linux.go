@@ -162,14 +162,17 @@ func (s *Listener) accepted(fd int) {
 	s.loop.conns[c] = struct{}{}
 	s.loop.current = c
 	c.handler = Base{} // until accept has returned
-	c.handler = s.accept(c)
-	if c.handler == nil {
-		c.handler = Base{}
-		c.shut(nil)
+	if s.tls != nil {
+		c.tls = newTLS(c, s.tls, false) // before accept, which may write
+	}
+	h := s.accept(c)
+	if c.gone { // released
 		return
 	}
-	if s.tls != nil {
-		c.tls = newTLS(c, s.tls, false)
+	c.SetHandler(h)
+	if h == nil {
+		c.shut(nil)
+		return
 	}
 	if err := s.loop.driver.attach(c); err != nil {
 		c.failed(err)
