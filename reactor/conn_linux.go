@@ -450,10 +450,12 @@ func (c *Conn) leave() bool {
 	}
 	c.gone = true
 	c.loop.timers.stop(&c.alarm)
-	c.out.clear(&c.loop.supply)
 	delete(c.loop.conns, c)
 	return true
 }
+
+// dropOutput is for the driver, when nothing of it is on its way any more.
+func (c *Conn) dropOutput() { c.out.clear(&c.loop.supply) }
 
 // String names the connection by its ends, for messages.
 func (c *Conn) String() string {

@@ -576,6 +576,44 @@ func TestAdoptAndRelease(t *testing.T) {
 	if _, err := l.Adopt(a, echo{}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a connection without a descriptor: %v", err)
 	}
+	if _, err := l.Adopt(nil, echo{}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("no connection: %v", err)
+	}
+	packets, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packets.Close()
+	if _, err := l.Adopt(packets, echo{}); !errors.Is(err, unix.EPROTOTYPE) {
+		t.Errorf("a socket of datagrams: %v", err)
+	}
+	on(t, l, func() {
+		c, err := l.Dial("tcp", unusedPort(t), 0, echo{})
+		if err == nil {
+			err = c.Release(func(net.Conn, error) { t.Error("released") })
+		}
+		if !errors.Is(err, unix.ENOTCONN) {
+			t.Errorf("a connection that does not stand: %v", err)
+		}
+	})
+}
+
+// Whoever shares a connection, as a child does that inherited it, may make it blocking.
+func TestConnectionThatOthersMakeBlocking(t *testing.T) {
+	l := start(t, Options{WriteLimit: 64 << 20})
+	r := newRecorder(t)
+	r.open = func(c *Conn) {
+		if err := unix.SetNonblock(c.fd, false); err != nil {
+			t.Error(err)
+		}
+		c.Write(make([]byte, 16<<20))
+	}
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	r.expect("open")
+	on(t, l, func() {}) // it is not in write
+	if n, err := io.CopyN(io.Discard, c, 16<<20); err != nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
 }
 
 // Output that is sent after the batch calls handlers too: Drained, and Closed.

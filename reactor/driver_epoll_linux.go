@@ -39,6 +39,9 @@ const (
 	flushBatch  = 4  // such calls for one connection
 )
 
+// Whoever shares a socket may make it blocking, so each call says that it must not.
+const sendFlags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
+
 func newEpollDriver(l *Loop) (driver, error) {
 	p, err := epoll.New()
 	if err != nil {
@@ -153,6 +156,8 @@ func (d *epollDriver) read(c *Conn, on bool) error {
 
 func (d *epollDriver) detach(c *Conn, give func(fd int)) {
 	d.remove(c.slot)
+	c.slot = 0
+	c.dropOutput()
 	if give != nil {
 		give(c.fd)
 		return
@@ -201,7 +206,7 @@ func (d *epollDriver) connectEnded(c *Conn) {
 func (d *epollDriver) readSome(c *Conn) {
 	buf := d.loop.buf
 	for {
-		r, _, errno := syscalls.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0, 0)
+		r, _, errno := syscalls.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case errno == unix.EINTR:
 			continue
@@ -220,7 +225,7 @@ func (d *epollDriver) readSome(c *Conn) {
 // send tries at once.
 func (d *epollDriver) send(c *Conn, b []byte) (int, error) {
 	for {
-		r, _, errno := syscalls.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
+		r, _, errno := syscalls.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), sendFlags, 0, 0)
 		switch errno {
 		case 0:
 			return int(r), nil
@@ -248,7 +253,7 @@ func (d *epollDriver) flush(c *Conn) error {
 		}
 		msg := unix.Msghdr{Iov: &d.vectors[0]}
 		msg.SetIovlen(len(d.vectors))
-		r, _, errno := syscalls.RawSyscall6(unix.SYS_SENDMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&msg)), unix.MSG_NOSIGNAL, 0, 0, 0)
+		r, _, errno := syscalls.RawSyscall6(unix.SYS_SENDMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&msg)), sendFlags, 0, 0, 0)
 		switch errno {
 		case 0:
 			c.sent(int(r))
@@ -295,6 +300,21 @@ func (d *epollDriver) acceptSome(l *Listener) {
 	}
 }
 
+func (d *epollDriver) acceptWaiting(l *Listener) {
+	for !l.closed {
+		d.loop.current = l
+		fd, err := accept(l.fd)
+		switch {
+		case err == nil:
+			l.accepted(fd)
+		case err == errAgain || !l.acceptFailed(err):
+			return
+		}
+	}
+}
+
+func (d *epollDriver) unread(c *Conn) bool { return unread(c.fd) > 0 }
+
 func (d *epollDriver) unlisten(l *Listener) {
 	d.remove(l.slot)
 	unix.Close(l.fd)
@@ -327,7 +347,7 @@ func (d *epollDriver) receiveSome(p *PacketConn) {
 		var from unix.RawSockaddrInet6
 		size := uint32(unsafe.Sizeof(from))
 		r, _, errno := syscalls.RawSyscall6(unix.SYS_RECVFROM, uintptr(p.fd), uintptr(unsafe.Pointer(&buf[0])),
-			uintptr(len(buf)), 0, uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
+			uintptr(len(buf)), unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
 		switch errno {
 		case 0:
 			p.input(buf[:r], decode(&from))

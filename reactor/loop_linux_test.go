@@ -287,6 +287,102 @@ func TestListenReportsWhatTheKernelSays(t *testing.T) {
 	}
 }
 
+func TestFileOfAListener(t *testing.T) {
+	l := start(t, Options{})
+	s := serve(t, l, echoes)
+	on(t, l, func() { // from a handler as well
+		f, err := s.File()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		f.Close()
+	})
+	s.Close()
+	on(t, l, func() {})
+	if _, err := s.File(); !errors.Is(err, ErrClosed) {
+		t.Errorf("of a closed one: %v", err)
+	}
+	for _, listen := range []func() (*Listener, error){
+		func() (*Listener, error) { return l.Listen("tcp", "127.0.0.1:0", nil) },
+		func() (*Listener, error) { return l.ListenFile(ListenConfig{}, os.Stdin, nil) },
+		func() (*Listener, error) { return l.ListenFile(ListenConfig{}, nil, echoes) },
+	} {
+		if _, err := listen(); err == nil {
+			t.Error("no error")
+		}
+	}
+}
+
+// A socket that was handed over blocking, as one of a service manager is.
+func TestListenFileOfABlockingSocket(t *testing.T) {
+	l := start(t, Options{})
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "listener")
+	defer f.Close()
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 10)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.ListenFile(ListenConfig{}, f, echoes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, s)
+	say(t, c, "x")
+	hear(t, c, "x")
+	on(t, l, func() {}) // it is not in accept
+}
+
+// A successor may have put its socket where ours was.
+func TestUnixListenerRemovesItsOwnFileAlone(t *testing.T) {
+	l := start(t, Options{})
+	path := filepath.Join(t.TempDir(), "s")
+	s, err := l.Listen("unix", path, echoes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	successor, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer successor.Close()
+	s.Close()
+	on(t, l, func() {})
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the successor's file: %v", err)
+	}
+	l.Close()
+	<-l.done
+	if _, err := l.Listen("unix", path+"2", echoes); !errors.Is(err, ErrClosed) {
+		t.Errorf("Listen: %v", err)
+	}
+	if _, err := os.Stat(path + "2"); err == nil {
+		t.Error("a file of a listener that there is not")
+	}
+}
+
+// One loop alone shares its port with nobody.
+func TestGroupOfOneHasItsPortAlone(t *testing.T) {
+	g, err := NewGroup(1, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	listeners, err := g.Listen(ListenConfig{}, "tcp", "127.0.0.1:0", echoes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Listen(ListenConfig{}, "tcp", listeners[0].Addr().String(), echoes); !errors.Is(err, unix.EADDRINUSE) {
+		t.Errorf("a second listener: %v", err)
+	}
+}
+
 func TestPinnedLoopRunsThere(t *testing.T) {
 	var allowed unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
