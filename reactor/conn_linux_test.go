@@ -793,3 +793,44 @@ func TestNilHandlerIgnoresEverything(t *testing.T) {
 		t.Error(<-reports)
 	}
 }
+
+// A connection that ends before the loop has taken it on is not taken on.
+func TestConnectionThatEndsAtOnce(t *testing.T) {
+	l := start(t, Options{})
+	s := serve(t, l, echoes)
+	r := newRecorder(t)
+	on(t, l, func() {
+		c, err := l.Dial("tcp", s.Addr().String(), 0, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c.SetReadDeadline(time.Now())
+		time.Sleep(3 * time.Millisecond) // ticks: it is over in this round, before what Dial has posted
+	})
+	r.expect("closed")
+	r.expectClosed(os.ErrDeadlineExceeded)
+
+	ours := dial(t, s)
+	on(t, l, func() {
+		c, err := l.Adopt(ours, r)
+		if err == nil {
+			err = c.Release(func(c net.Conn, err error) {
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				c.Close()
+			})
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	for left := 1; left > 0; time.Sleep(time.Millisecond) { // the other end of it
+		on(t, l, func() { left = len(l.conns) })
+	}
+	if len(r.calls) != 0 {
+		t.Errorf("the handler heard of it: %q", <-r.calls)
+	}
+}

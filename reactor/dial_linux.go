@@ -53,6 +53,9 @@ func (l *Loop) DialTLS(network, address string, timeout time.Duration, cfg *tls.
 	}
 	deadline := time.Now().Add(timeout)
 	err = l.Post(func() {
+		if c.gone { // by a deadline that was set at once
+			return
+		}
 		l.conns[c] = struct{}{}
 		l.current = c
 		if timeout > 0 {
@@ -86,6 +89,9 @@ func (l *Loop) Adopt(conn net.Conn, h Handler) (*Conn, error) {
 	c := l.makeConn(fd)
 	c.SetHandler(h)
 	err = l.Post(func() {
+		if c.gone { // released at once
+			return
+		}
 		l.conns[c] = struct{}{}
 		l.current = c
 		if err := l.driver.attach(c); err != nil {
