@@ -112,10 +112,15 @@ func manyRounds(t *testing.T) uint64 {
 	return 100_000
 }
 
-// runFor runs a test for so many rounds, or as many as a busy machine can do in half a minute.
+// runFor runs a test for so many rounds, or as many as a busy machine can do in half a minute. Of a processor
+// that is a program, nothing is learnt by waiting.
 func runFor(t *testing.T, test Test, rounds uint64, fenced bool) Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	limit := 30 * time.Second
+	if emulated(t) {
+		limit = 2 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	r, err := test.Run(ctx, Options{Rounds: rounds, Fenced: fenced})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
