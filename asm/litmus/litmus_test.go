@@ -118,7 +118,7 @@ func runFor(t *testing.T, test Test, rounds uint64, fenced bool) Result {
 	t.Helper()
 	limit := 30 * time.Second
 	if emulated(t) {
-		limit = 2 * time.Second
+		limit = time.Second
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
