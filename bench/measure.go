@@ -104,8 +104,11 @@ func missing(s Subject) string {
 	return ""
 }
 
+// compared reports whether both sides were measured, so that there is a ratio.
+func (c *Comparison) compared() bool { return c.Ratio != Spread{} }
+
 // Met reports whether the target is reached; it is false too where there is none.
-func (c *Comparison) Met() bool { return c.Missing == "" && c.Target > 0 && c.Ratio.Median <= c.Target }
+func (c *Comparison) Met() bool { return c.compared() && c.Target > 0 && c.Ratio.Median <= c.Target }
 
 // Spread is over all runs.
 func (m *Measured) Spread() Spread {

@@ -5,11 +5,12 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 func TestSpreadIsMedianAndEnds(t *testing.T) {
@@ -77,30 +78,88 @@ func TestMissingReferenceIsReportedAndNotAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text, records bytes.Buffer
+	var text, printed bytes.Buffer
 	if err := printText(&text, r); err != nil {
 		t.Fatal(err)
 	}
 	if want := "missing: no-such-program-anywhere is not installed"; !strings.Contains(text.String(), want) {
 		t.Errorf("text has no %q:\n%s", want, text.String())
 	}
-	if err := printJSON(&records, r); err != nil {
+	if err := printJSON(&printed, r); err != nil {
 		t.Fatal(err)
 	}
-	var absent map[string]any
-	for line := range strings.Lines(records.String()) {
-		absent = map[string]any{}
-		if err := json.Unmarshal([]byte(line), &absent); err != nil {
-			t.Fatalf("%v: %s", err, line)
-		}
-		if absent["schema"] != "ring3/bench/v1" {
-			t.Errorf("schema = %v", absent["schema"])
-		}
-	}
+	all := records(t, printed.String())
 	for _, key := range []string{"ratio", "met", "reference_ns"} {
-		if _, ok := absent[key]; ok {
+		if _, ok := all[len(all)-1][key]; ok {
 			t.Errorf("record of a missing reference has %q", key)
 		}
+	}
+}
+
+func TestNothingIsClaimedWhereOursIsMissing(t *testing.T) {
+	b := drifting()
+	b.Ours.Needs = "no-such-program-anywhere"
+	r, err := measure(context.Background(), nil, b, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text, printed bytes.Buffer
+	if err := errors.Join(printText(&text, r), printJSON(&printed, r)); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(text.String(), "met") || !strings.Contains(text.String(), "missing: no-such-program-anywhere") {
+		t.Errorf("text:\n%s", text.String())
+	}
+	for _, rec := range records(t, printed.String()) {
+		for _, key := range []string{"ratio", "met", "ns"} {
+			if _, ok := rec[key]; ok {
+				t.Errorf("record has %q: %v", key, rec)
+			}
+		}
+		if rec["subject_missing"] == nil {
+			t.Errorf("record does not say what is missing: %v", rec)
+		}
+	}
+}
+
+// records takes JSON records apart, and holds each against the schema.
+func records(t *testing.T, text string) (all []map[string]any) {
+	t.Helper()
+	schema, err := jsonschema.NewCompiler().Compile("record.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text) {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+		if err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if err := schema.Validate(value); err != nil {
+			t.Errorf("%v: %s", err, line)
+		}
+		all = append(all, value.(map[string]any))
+	}
+	if len(all) == 0 {
+		t.Fatal("no records")
+	}
+	return all
+}
+
+// Each unit has members of its own.
+func TestRecordsAreThoseOfTheSchema(t *testing.T) {
+	for _, b := range benchmarks() {
+		r := &Result{Benchmark: b, Runs: 1, Ours: Measured{Label: b.Ours.Label, Samples: []Sample{{Value: 123456}}}}
+		for _, ref := range b.References {
+			r.Against = append(r.Against, Comparison{
+				Measured: Measured{Label: ref.Label, Samples: []Sample{{246912, []Part{{"program", 1, 9999}}}}},
+				Target:   ref.Target, Ratio: Spread{0.5, 0.5, 0.5},
+			})
+		}
+		var printed bytes.Buffer
+		if err := printJSON(&printed, r); err != nil {
+			t.Fatal(err)
+		}
+		records(t, printed.String())
 	}
 }
 

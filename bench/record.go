@@ -10,14 +10,16 @@ import (
 	"strings"
 )
 
-// A record is one comparison, one line of JSON. The members of one unit are there: ns, calls or bytes.
+// A record is one comparison, one line of JSON, as record.schema.json has it. The members of one unit are there:
+// ns, calls or bytes.
 type record struct {
 	Schema         string  `json:"schema"`
 	Group          string  `json:"group"`
 	Name           string  `json:"name"`
 	Subject        string  `json:"subject"`
 	Reference      string  `json:"reference"`
-	Missing        string  `json:"missing,omitempty"` // why the reference was not measured
+	SubjectMissing string  `json:"subject_missing,omitempty"` // why ours was not measured
+	Missing        string  `json:"missing,omitempty"`         // why the reference was not measured
 	Per            string  `json:"per,omitempty"`
 	Ns             *Spread `json:"ns,omitempty"`
 	ReferenceNs    *Spread `json:"reference_ns,omitempty"`
@@ -48,7 +50,7 @@ func recordOf(r *Result, c *Comparison) record {
 	b := r.Benchmark
 	rec := record{
 		Schema: "ring3/bench/v1", Group: b.Group, Name: b.Name, Subject: r.Ours.Label, Reference: c.Label,
-		Missing: c.Missing, Per: b.Per, Target: c.Target, Runs: r.Runs, Kernel: kernel(),
+		SubjectMissing: r.Ours.Missing, Missing: c.Missing, Per: b.Per, Target: c.Target, Runs: r.Runs, Kernel: kernel(),
 		Programs: roundedParts(r.Ours.Parts()), RefPrograms: roundedParts(c.Parts()),
 	}
 	ours, theirs, ratio := r.Ours.Spread().rounded(), c.Spread().rounded(), c.Ratio.rounded()
@@ -59,11 +61,15 @@ func recordOf(r *Result, c *Comparison) record {
 	case Calls:
 		mine, its = &rec.Calls, &rec.ReferenceCalls
 	}
-	*mine = &ours
-	if c.Missing != "" {
+	if r.Ours.Missing == "" {
+		*mine = &ours
+	}
+	if c.Missing == "" {
+		*its = &theirs
+	}
+	if !c.compared() {
 		return rec
 	}
-	*its = &theirs
 	rec.Ratio = &ratio
 	if c.Target > 0 {
 		met := c.Met()

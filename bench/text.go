@@ -52,7 +52,7 @@ func row(out io.Writer, m *Measured, scale float64, verdict string) {
 }
 
 func verdict(c *Comparison) string {
-	if c.Missing != "" || c.Target == 0 {
+	if !c.compared() || c.Target == 0 {
 		return ""
 	}
 	answer := "missed"

@@ -27,6 +27,7 @@ func TestBooksCloseToTheUnit(t *testing.T) {
 		{args: []string{"threads", "20"}},
 		{args: []string{"forkbomb", "200"}},
 		{args: []string{"execs", "10"}},
+		{args: []string{"userfault", bytesOf(64)}},
 		{args: []string{"populate", bytesOf(512)}, unseen: 512},
 		{args: []string{"pvw", bytesOf(512)}, unseen: 512},
 	} {

@@ -47,8 +47,8 @@ const (
 	AccessExecute
 )
 
-// A Class sorts faults. Major tells that the kernel counted it in maj_flt: it waited for a device, or
-// for a userfaultfd handler.
+// A Class sorts faults. Major tells that the kernel counted it in maj_flt: it waited for a device, or,
+// before Linux 6.6, for a userfaultfd handler.
 type Class struct {
 	Memory Memory
 	Event  Event

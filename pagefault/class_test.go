@@ -102,6 +102,29 @@ func TestHugePageIsOneFault(t *testing.T) {
 	})
 }
 
+// TestUserfaultIsServed finds the faults that a userfaultfd handler served in their class, wherever something tells
+// that the page was missing, or the kernel calls them major. Before Linux 6.6 it does.
+func TestUserfaultIsServed(t *testing.T) {
+	const pages = 64
+	eachEBPF(t, func(t *testing.T, b Backend) {
+		c := start(t, "userfault", bytesOf(pages))
+		o := observe(t, Options{Target: Target{PID: c.Cmd.Process.Pid}, Backend: b})
+		body(t, c)
+		report, err := c.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := uint64(pages)
+		if b == BackendPerf && report.Thread.MajorFaults < pages {
+			want = 0
+		}
+		s := snapshot(t, o)
+		if n, _ := count(s, Class{Memory: MemoryAnon, Event: EventUserfault}); n != want {
+			t.Errorf("%d faults served by a handler of %d; all: %v", n, want, names(s))
+		}
+	})
+}
+
 func TestClassNamesAreStable(t *testing.T) {
 	for want, c := range map[string]Class{
 		"anon first-touch write":                      {MemoryAnon, EventFirstTouch, AccessWrite, false},

@@ -331,6 +331,10 @@ static __always_inline u32 event_of(struct task_state *st, u32 major)
 	}
 	if (swappable && !tells_swap)
 		return EVENT_UNKNOWN;
+	// Since Linux 6.6 the try that waits for the handler is made under the lock of the mapping, and the one
+	// that finds the page does not know of it: a minor fault.
+	if (v->memory == MEMORY_ANON && v->userfault_missing)
+		return EVENT_USERFAULT;
 	if (v->memory != MEMORY_ANON && !v->shared && st->access == ACCESS_WRITE)
 		return EVENT_COPY_ON_WRITE;
 	return EVENT_FIRST_TOUCH;

@@ -5,9 +5,6 @@ package pagefault
 import (
 	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 
@@ -168,53 +165,4 @@ func TestFailedExecEndsExec(t *testing.T) {
 			t.Errorf("%d unseen, %d in exec; want %d, and 3 or a few more", s.Unseen, s.Exec, want)
 		}
 	})
-}
-
-// TestExecOf32BitPrograms: their system calls have numbers of their own.
-func TestExecOf32BitPrograms(t *testing.T) {
-	program := build32(t)
-	eachEBPF(t, func(t *testing.T, b Backend) {
-		o := observe(t, Options{Target: Target{Children: true}, Backend: b})
-		if out, err := exec.Command(program, "5").CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		if s := snapshot(t, o); s.Unseen != 0 || s.Exec < 6 || s.Lost.Events() != 0 {
-			t.Errorf("%d unseen, %d in exec, lost %v; want none, 6 at least, none", s.Unseen, s.Exec, s.Lost)
-		}
-	})
-}
-
-// build32 makes a 32-bit program that executes itself a number of times, or skips where that is not to be had.
-func build32(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	source, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "program")
-	const text = `package main
-
-import (
-	"os"
-	"strconv"
-	"syscall"
-)
-
-func main() {
-	if n, err := strconv.Atoi(os.Args[1]); err != nil {
-		panic(err)
-	} else if n > 0 {
-		panic(syscall.Exec(os.Args[0], []string{os.Args[0], strconv.Itoa(n - 1)}, nil))
-	}
-}
-`
-	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("go", "build", "-o", program, source)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+map[string]string{"amd64": "386", "arm64": "arm"}[runtime.GOARCH])
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Skipf("tried: build a 32-bit program: %v: %s", err, out)
-	}
-	if out, err := exec.Command(program, "0").CombinedOutput(); err != nil {
-		t.Skipf("tried: run a 32-bit program: %v: %s", err, out)
-	}
-	return program
 }

@@ -22,8 +22,11 @@ import (
 // that was opened has been closed, once, and nothing is left.
 func TestChurn(t *testing.T) {
 	total := 3000
-	if os.Getenv("RING3_SOAK") != "" {
+	switch {
+	case os.Getenv("RING3_SOAK") != "":
 		total = 100_000
+	case testing.Short():
+		total = 600
 	}
 	const workers = 16
 	const high, buffer = 64 << 10, 16 << 10

@@ -50,6 +50,7 @@ func start(t testing.TB, opts Options) *Loop {
 			t.Errorf("descriptors before: %v; after: %v", before, after)
 		}
 	})
+	on(t, l, func() {}) // a loop that is closed before it runs is another matter
 	return l
 }
 

@@ -200,7 +200,7 @@ func TestProcessorsAgree(t *testing.T) {
 	}
 	n := uint64(100_000)
 	if testing.Short() {
-		n = 5_000
+		n = 500
 	}
 	for _, other := range cpus[1:min(4, len(cpus))] {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

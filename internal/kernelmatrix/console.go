@@ -18,6 +18,8 @@ type console struct {
 	data  func(step int, kind Kind, data []byte)
 	exit  func(step int, exit Exit)
 
+	progress func() // may be nil
+
 	tail    []string // the last lines that were no frames
 	release string
 	seq     int
@@ -28,7 +30,13 @@ type console struct {
 	done    bool
 }
 
-// read follows r to its end.
+// follow reads r to its end, and says when a step begins or ends.
+func (c *console) follow(r io.Reader, progress func()) error {
+	c.progress = progress
+	return c.read(r)
+}
+
+// read reads r to its end.
 func (c *console) read(r io.Reader) error {
 	c.step = -1
 	return readConsole(r, c.frame, c.text)
@@ -50,6 +58,9 @@ func (c *console) frame(f Frame) {
 	}
 	c.lost += f.Seq - c.seq - 1
 	c.seq = f.Seq
+	if c.progress != nil && (f.Kind == KindStart || f.Kind == KindExit) {
+		c.progress()
+	}
 	switch f.Kind {
 	case KindBoot:
 		c.release = string(f.Data)

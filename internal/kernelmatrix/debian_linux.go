@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,6 +41,9 @@ type CachedKernel struct {
 	Package string // the Debian package that it came from
 }
 
+// errDamaged says that an image is not the one that was fetched: a disk that was full, a machine that lost power.
+var errDamaged = errors.New("image in the cache is damaged")
+
 // Lookup finds k in the cache. Where it is missing, the error is [fs.ErrNotExist].
 func (c Cache) Lookup(k Kernel) (CachedKernel, error) {
 	dir := filepath.Join(c.Dir, k.Name())
@@ -46,30 +52,61 @@ func (c Cache) Lookup(k Kernel) (CachedKernel, error) {
 		return CachedKernel{}, fmt.Errorf("kernel %s: %w", k.Name(), err)
 	}
 	image := filepath.Join(dir, "vmlinuz")
-	if _, err := os.Stat(image); err != nil {
+	sum, err := fileSum(image)
+	if err != nil {
 		return CachedKernel{}, fmt.Errorf("kernel %s: %w", k.Name(), err)
+	}
+	switch want, err := os.ReadFile(filepath.Join(dir, "sum")); {
+	case errors.Is(err, fs.ErrNotExist): // put there by hand
+	case err != nil:
+		return CachedKernel{}, fmt.Errorf("kernel %s: %w", k.Name(), err)
+	case strings.TrimSpace(string(want)) != sum:
+		return CachedKernel{}, fmt.Errorf("kernel %s: %w: %s", k.Name(), errDamaged, image)
 	}
 	return CachedKernel{Kernel: k, Image: image, Package: strings.TrimSpace(string(pkg))}, nil
 }
 
-// Get finds k in the cache, or fetches it with apt. Only then it needs the
+// fileSum is the SHA-256 of a file, in hexadecimal.
+func fileSum(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Get finds k in the cache, or fetches it with apt, again where the image is damaged. Only then it needs the
 // network, and tells progress what it does. Several processes may share a cache.
 func (c Cache) Get(ctx context.Context, k Kernel, progress io.Writer) (ck CachedKernel, err error) {
-	if ck, err := c.Lookup(k); !errors.Is(err, fs.ErrNotExist) {
+	usable := func(err error) bool { return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errDamaged) }
+	if ck, err := c.Lookup(k); usable(err) {
 		return ck, err
 	}
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return CachedKernel{}, fmt.Errorf("kernel cache: %w", err)
 	}
-	unlock, err := c.lock()
+	unlock, err := c.lock(ctx)
 	if err != nil {
 		return CachedKernel{}, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	if ck, err := c.Lookup(k); !errors.Is(err, fs.ErrNotExist) {
+	if ck, err := c.Lookup(k); usable(err) {
 		return ck, err // another process was quicker
 	}
-	work, err := os.MkdirTemp(c.Dir, ".fetch-")
+	// Who holds the lock is alone here: such a directory is of a process that was killed.
+	stale, err := filepath.Glob(filepath.Join(c.Dir, fetchPrefix+"*"))
+	for _, dir := range stale {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
+		return CachedKernel{}, fmt.Errorf("kernel cache: %w", err)
+	}
+	work, err := os.MkdirTemp(c.Dir, fetchPrefix)
 	if err != nil {
 		return CachedKernel{}, fmt.Errorf("kernel cache: %w", err)
 	}
@@ -78,22 +115,37 @@ func (c Cache) Get(ctx context.Context, k Kernel, progress io.Writer) (ck Cached
 	if err := fetchKernel(ctx, k, work); err != nil {
 		return CachedKernel{}, fmt.Errorf("fetch kernel %s: %w", k.Name(), err)
 	}
-	if err := os.Rename(filepath.Join(work, "kernel"), filepath.Join(c.Dir, k.Name())); err != nil {
+	place := filepath.Join(c.Dir, k.Name())
+	if err := errors.Join(os.RemoveAll(place), os.Rename(filepath.Join(work, "kernel"), place)); err != nil {
 		return CachedKernel{}, fmt.Errorf("kernel cache: %w", err)
 	}
 	return c.Lookup(k)
 }
 
-// lock makes one process fetch at a time. The kernel drops it with the process.
-func (c Cache) lock() (unlock func() error, err error) {
+// fetchPrefix begins the names of directories in the cache where a kernel is being fetched.
+const fetchPrefix = ".fetch-"
+
+// lock makes one process fetch at a time. The kernel drops it with the process. Waiting in flock(2) could not be
+// ended, so it asks now and then.
+func (c Cache) lock(ctx context.Context) (unlock func() error, err error) {
 	f, err := os.OpenFile(filepath.Join(c.Dir, ".lock"), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("kernel cache: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
-		return nil, errors.Join(os.NewSyscallError("flock", err), f.Close())
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return f.Close, nil
+		case err != unix.EWOULDBLOCK && err != unix.EINTR:
+			return nil, errors.Join(os.NewSyscallError("flock", err), f.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(context.Cause(ctx), f.Close())
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	return f.Close, nil
 }
 
 // debianKeyring holds the keys of every Debian release that is still alive.
@@ -140,7 +192,13 @@ func fetchKernel(ctx context.Context, k Kernel, work string) error {
 	if err := extractBoot(ctx, debs[0], dir); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "package"), []byte(pkg+"\n"), 0o644)
+	sum, err := fileSum(filepath.Join(dir, "vmlinuz"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "sum"), []byte(sum+"\n"), 0o644),
+		os.WriteFile(filepath.Join(dir, "package"), []byte(pkg+"\n"), 0o644))
 }
 
 // imagePackage finds the versioned kernel package in the description of the
@@ -185,6 +243,8 @@ APT::Architecture "%[2]s";
 APT::Architectures "%[2]s";
 // The user _apt may not enter the cache directory.
 APT::Sandbox::User "root";
+Acquire::Retries "3";
+Acquire::http::Timeout "30";
 Acquire::Languages "none";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";

@@ -3,6 +3,7 @@ package kernelmatrix
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -95,4 +96,59 @@ func TestCacheHitNeedsNothingElse(t *testing.T) {
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
+}
+
+func TestDamagedImageIsFetchedAgain(t *testing.T) {
+	t.Setenv("PATH", "")
+	const sum = "bc3428aacea4165a6d0e69f8ee8ae9bb9a3a2e0c4c5f2b8e9cbe4bfa2ab9b2f7" // of something else
+	c := Cache{Dir: writeTree(t, map[string]string{
+		"amd64-6.12/vmlinuz": "M", "amd64-6.12/package": "linux-image-6.12-cloud-amd64\n", "amd64-6.12/sum": sum + "\n",
+		fetchPrefix + "1/half": "of a process that was killed",
+	})}
+	k := Kernels()[1]
+	if _, err := c.Lookup(k); !errors.Is(err, errDamaged) {
+		t.Errorf("Lookup: %v, want %v", err, errDamaged)
+	}
+	// It is tried: apt is what is missing here.
+	if _, err := c.Get(t.Context(), k, io.Discard); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("Get: %v, want %v", err, exec.ErrNotFound)
+	}
+	if _, err := os.Stat(filepath.Join(c.Dir, fetchPrefix+"1")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what a killed process left is still there: %v", err)
+	}
+	good, err := fileSum(filepath.Join(c.Dir, "amd64-6.12/vmlinuz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.Dir, "amd64-6.12/sum"), []byte(good+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Lookup(k); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWaitingForTheCacheCanBeEnded(t *testing.T) {
+	c := Cache{Dir: t.TempDir()}
+	unlock, err := c.lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.lock(ctx)
+		ended <- err
+	}()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if unlock, err = c.lock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
 }

@@ -35,7 +35,7 @@ type machine struct {
 	kernel    CachedKernel
 	initramfs string
 	memory    int64         // MiB
-	limit     time.Duration // of the whole run
+	limit     time.Duration // of the boot, and of each part of the job
 	silence   time.Duration // how long it may print nothing
 }
 
@@ -63,9 +63,10 @@ func (m machine) qemu() (program string, args []string) {
 }
 
 // run boots the machine and gives its console to read until it is switched
-// off, ends by itself, or is ended: by ctx, by silence or by its limit. The
-// error says which; it is nil where the machine ended by itself.
-func (m machine) run(ctx context.Context, read func(io.Reader) error) error {
+// off, ends by itself, or is ended: by ctx, by silence or by its limit, which
+// begins anew when read calls progress. The error says which; it is nil where
+// the machine ended by itself.
+func (m machine) run(ctx context.Context, read func(console io.Reader, progress func()) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	program, args := m.qemu()
@@ -87,7 +88,7 @@ func (m machine) run(ctx context.Context, read func(io.Reader) error) error {
 	defer silence.Stop()
 	limit := time.AfterFunc(m.limit, func() { cancel(errLimit) })
 	defer limit.Stop()
-	readErr := read(&watchedReader{out, silence, m.silence})
+	readErr := read(&watchedReader{out, silence, m.silence}, func() { limit.Reset(m.limit) })
 	if readErr != nil {
 		cancel(readErr)
 	}

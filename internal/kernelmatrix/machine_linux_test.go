@@ -1,6 +1,7 @@
 package kernelmatrix
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 	case strings.HasPrefix(filepath.Base(os.Args[0]), "qemu-system-"):
 		os.Exit(playEmulator(os.Getenv(actVariable)))
 	case os.Getenv(toolVariable) != "":
-		err := fakeMachine().run(context.Background(), func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err })
+		err := fakeMachine().run(context.Background(), func(r io.Reader, _ func()) error { _, err := io.Copy(io.Discard, r); return err })
 		fmt.Fprintln(os.Stderr, "tool:", err)
 		os.Exit(1)
 	}
@@ -135,7 +136,7 @@ func TestMachineEndsAsItShould(t *testing.T) {
 			c.limit(&m)
 		}
 		var text []byte
-		err := m.run(ctx, func(r io.Reader) error {
+		err := m.run(ctx, func(r io.Reader, _ func()) error {
 			if c.limit == nil {
 				cancel(interrupted)
 			}
@@ -156,10 +157,34 @@ func TestMachineEndsAsItShould(t *testing.T) {
 	}
 }
 
+func TestLimitBeginsAnewWithProgress(t *testing.T) {
+	dead := awaitDeath(t, useFakeEmulator(t, "chatter"))
+	m := fakeMachine()
+	m.limit = time.Second
+	var last time.Time
+	err := m.run(t.Context(), func(r io.Reader, progress func()) error {
+		lines := bufio.NewScanner(r)
+		for start := time.Now(); lines.Scan(); {
+			if time.Since(start) < 2*m.limit {
+				progress()
+				last = time.Now()
+			}
+		}
+		return lines.Err()
+	})
+	if !errors.Is(err, errLimit) {
+		t.Errorf("error %v, want %v", err, errLimit)
+	}
+	if since := time.Since(last); since < m.limit {
+		t.Errorf("ended %v after the last progress, before its limit", since)
+	}
+	dead()
+}
+
 func TestMachineReportsTheEmulatorsFailure(t *testing.T) {
 	useFakeEmulator(t, "exit")
 	t.Setenv(fifoVariable, "")
-	discard := func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err }
+	discard := func(r io.Reader, _ func()) error { _, err := io.Copy(io.Discard, r); return err }
 	var exit *exec.ExitError
 	if err := fakeMachine().run(t.Context(), discard); !errors.As(err, &exit) || exit.ExitCode() != 3 {
 		t.Errorf("error %v, want exit status 3", err)

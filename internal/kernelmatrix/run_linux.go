@@ -13,10 +13,9 @@ import (
 )
 
 const (
-	// bootLimit is for everything of a machine but its steps, stepLimit for
-	// what a step may take beyond its own timeout until the guest has ended it.
-	bootLimit = 5 * time.Minute
-	stepLimit = time.Minute
+	// partLimit is what a machine may take to boot or to shut down, and what a
+	// step may take beyond its own timeout until the guest has ended it.
+	partLimit = 5 * time.Minute
 	// guestGrace is how long the guest leaves a test binary after the timeout
 	// that the binary itself should have kept, by printing its goroutines.
 	guestGrace = 15 * time.Second
@@ -132,7 +131,7 @@ func (opt Options) build(ctx context.Context, goarch, dir string, job Job, add f
 type suite struct {
 	initramfs
 	packages []testPackage
-	limit    time.Duration
+	limit    time.Duration // of each package
 }
 
 func (opt Options) buildSuite(ctx context.Context, goarch, dir string, sel Selection) (*suite, error) {
@@ -169,7 +168,7 @@ func (opt Options) buildSuite(ctx context.Context, goarch, dir string, sel Selec
 	if err != nil {
 		return nil, err
 	}
-	return &suite{initramfs, packages, bootLimit + time.Duration(len(packages))*(opt.Timeout+stepLimit)}, nil
+	return &suite{initramfs, packages, opt.Timeout + partLimit}, nil
 }
 
 // test boots one kernel and reports what its tests did. The error is ctx's.
@@ -185,7 +184,7 @@ func (s *suite) test(ctx context.Context, k CachedKernel, report *Report) error 
 	}
 	began := time.Now()
 	m := machine{kernel: k, initramfs: s.file, memory: s.memory, limit: s.limit, silence: silenceLimit}
-	trouble := c.verdict(m.run(ctx, c.read))
+	trouble := c.verdict(m.run(ctx, c.follow))
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -253,9 +252,9 @@ func Exec(
 	}
 	m := machine{
 		kernel: ck, initramfs: ram.file, memory: ram.memory,
-		limit: bootLimit + opt.Timeout + stepLimit, silence: silenceLimit,
+		limit: opt.Timeout + partLimit, silence: silenceLimit,
 	}
-	err = c.verdict(m.run(ctx, c.read))
+	err = c.verdict(m.run(ctx, c.follow))
 	if err == nil && limited {
 		err = fmt.Errorf("%s was ended after %v", program, opt.Timeout)
 	}

@@ -50,7 +50,7 @@ func TestEnvironmentAsksForWorkload(t *testing.T) {
 func TestStdoutStaysEmpty(t *testing.T) {
 	for _, line := range []string{
 		"true", "touch 4096", "read-zero 4096", "fork-cow 4096", "file-map temp 4096", "shm 4096",
-		"populate 4096", "pvw 4096", "failed-exec 4096", "failed 2", "futex-pingpong 2 2", "pipe-pingpong 2", "yield 2",
+		"populate 4096", "pvw 4096", "failed-exec 4096", "userfault 4096", "failed 2", "futex-pingpong 2 2", "pipe-pingpong 2", "yield 2",
 		"spin-pair 1", "sleep 1", "block read", "forkbomb 2", "execs 1", "threads 2", "orphan 1",
 		"kill-self URG", "rename 78",
 	} {

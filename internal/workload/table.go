@@ -38,6 +38,7 @@ func table() []workload {
 		{"populate", "N", "P minor faults without an exception", preparePopulate},
 		{"pvw", "N", "P minor faults without an exception", preparePvw},
 		{"failed-exec", "N", "2P minor faults without an exception, after an execve that failed", prepareFailedExec},
+		{"userfault", "N", "P faults, each handled twice", prepareUserfault},
 		{"failed", "N", "N exceptions, no fault counted", prepareFailed},
 
 		{"futex-pingpong", "THREADS ROUNDS", "a voluntary switch a thread and round", prepareFutexPingPong},

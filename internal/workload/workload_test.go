@@ -108,6 +108,13 @@ func TestOneMinorFaultAPage(t *testing.T) {
 	}
 }
 
+// Which of the two counters grows depends on the kernel.
+func TestUserfaultIsOneFaultAPage(t *testing.T) {
+	pages := pagesIn(t, "1MiB")
+	c := perform(t, "userfault", "1MiB").Phase("read")
+	between(t, "faults", c.MinorFaults+c.MajorFaults, pages, pages+noise)
+}
+
 func TestReadZeroFaultsOnReadAndOnWrite(t *testing.T) {
 	pages := pagesIn(t, "2MiB")
 	r := perform(t, "read-zero", "2MiB")
