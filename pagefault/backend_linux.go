@@ -89,7 +89,7 @@ func open(b Backend, opts Options, embedded func() (*ebpf.CollectionSpec, error)
 	}
 	spec, err := embedded()
 	if err != nil {
-		return nil, fmt.Errorf("read embedded programs: %w", err)
+		return nil, err
 	}
 	spec = spec.Copy()
 	p.optional = available(spec, p.optional)

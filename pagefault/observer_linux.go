@@ -39,7 +39,7 @@ func Observe(opts Options) (*Observer, error) {
 		tries = []Backend{opts.Backend}
 	}
 	o := &Observer{host: opts.Target.Host()}
-	spec := sync.OnceValues(loadFault)
+	spec := sync.OnceValues(func() (*ebpf.CollectionSpec, error) { return bpf.Read(loadFault) })
 	for _, b := range tries {
 		err := o.open(b, opts, spec)
 		if err == nil {

@@ -90,7 +90,7 @@ func newLoader(spec *ebpf.CollectionSpec, verbose bool) (*loader, error) {
 	var ids []uint32
 	for _, name := range names {
 		for _, id := range found[name] {
-			switch kindOf(kernel.types[kernel.offsets[id]:]) {
+			switch kindOf(kernel.at(id)) {
 			case kindStruct, kindUnion, kindEnum, kindEnum64, kindTypedef:
 				ids = append(ids, id)
 			}
