@@ -27,16 +27,23 @@ var common = []string{faultProgPageAlloc, faultProgTaskExec, faultProgTaskNew, f
 type plan struct {
 	tracing  []string
 	optional []string
-	perf     map[string]uint64 // program to software event
+	perf     []perf
+}
+
+// perf is a program on a software event. The cookie tells the program which.
+type perf struct {
+	program       string
+	event, cookie uint64
 }
 
 // plans maps each eBPF back end to how to build it on this architecture.
 func (b Backend) plan(swap bool) (plan, error) {
-	p := plan{tracing: common, perf: map[string]uint64{}}
+	p := plan{tracing: common}
+	beginPerf := perf{program: faultProgBeginPerf, event: unix.PERF_COUNT_SW_PAGE_FAULTS}
 	exceptions := []string{faultProgBeginUser, faultProgBeginKernel}
 	if runtime.GOARCH != "amd64" {
 		exceptions = nil // exceptions:page_fault_* is an x86 tracepoint
-		p.perf[faultProgBeginPerf] = unix.PERF_COUNT_SW_PAGE_FAULTS
+		p.perf = append(p.perf, beginPerf)
 	}
 	switch b {
 	case BackendFentry:
@@ -53,20 +60,21 @@ func (b Backend) plan(swap bool) (plan, error) {
 			p.optional = []string{faultProgRssStat}
 		}
 	case BackendPerf:
-		p.perf[faultProgBeginPerf] = unix.PERF_COUNT_SW_PAGE_FAULTS
+		p.perf = []perf{beginPerf}
 	default:
 		return p, fmt.Errorf("page-fault back end %q is not known", b)
 	}
-	p.perf[faultProgCompleteMinor] = unix.PERF_COUNT_SW_PAGE_FAULTS_MIN
-	p.perf[faultProgCompleteMajor] = unix.PERF_COUNT_SW_PAGE_FAULTS_MAJ
+	p.perf = append(p.perf,
+		perf{faultProgCompletePerf, unix.PERF_COUNT_SW_PAGE_FAULTS_MIN, 0},
+		perf{faultProgCompletePerf, unix.PERF_COUNT_SW_PAGE_FAULTS_MAJ, 1}) // 1: the fault was major
 	return p, nil
 }
 
 // programs is everything that the plan loads.
 func (p plan) programs() []string {
 	names := append(p.tracing[:len(p.tracing):len(p.tracing)], p.optional...)
-	for name := range p.perf {
-		names = append(names, name)
+	for _, on := range p.perf {
+		names = append(names, on.program)
 	}
 	return names
 }
@@ -124,7 +132,7 @@ func open(b Backend, opts Options, embedded func() (*ebpf.CollectionSpec, error)
 		}
 	}
 	steps := []func() error{
-		func() error { return attachPerf(s, p, faultProgCompleteMinor, faultProgCompleteMajor) },
+		func() error { return attachPerf(s, p, faultProgCompletePerf) },
 		func() error { return s.AttachTracing(first...) },
 		func() error { return s.AttachTracing(others...) },
 		func() error { return s.AttachTracing(last...) },
@@ -138,13 +146,14 @@ func open(b Backend, opts Options, embedded func() (*ebpf.CollectionSpec, error)
 	return s, nil
 }
 
-// attachPerf attaches those of the programs that the plan has.
-func attachPerf(s *bpf.Session, p plan, programs ...string) error {
-	for _, name := range programs {
-		if event, ok := p.perf[name]; ok {
-			if err := s.AttachPerf(name, event); err != nil {
-				return err
-			}
+// attachPerf attaches the program to the events that the plan has for it.
+func attachPerf(s *bpf.Session, p plan, program string) error {
+	for _, on := range p.perf {
+		if on.program != program {
+			continue
+		}
+		if err := s.AttachPerf(program, on.event, on.cookie); err != nil {
+			return err
 		}
 	}
 	return nil

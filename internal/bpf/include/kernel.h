@@ -216,6 +216,7 @@ static long (*bpf_probe_read_kernel)(void *dst, u32 size, const void *src) = (vo
 static long (*bpf_probe_read_kernel_str)(void *dst, u32 size, const void *src) = (void *)115;
 static void *(*bpf_task_storage_get)(void *map, struct task_struct *task, void *value, u64 flags) = (void *)156;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
+static u64 (*bpf_get_attach_cookie)(void *ctx) = (void *)174;
 static long (*bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 
 /* 1 where x is not 0, without a branch. */
