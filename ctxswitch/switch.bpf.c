@@ -170,18 +170,6 @@ static __always_inline void count_preemption(struct task_struct *victim, struct 
 		count_loss(LOSS_MAP_FULL);
 }
 
-// ns since `since`, or 0 and a loss where clocks of two CPUs disagree.
-static __always_inline u64 elapsed(u64 since, u64 now)
-{
-	u64 ns = now - since, backwards = ns >> 63;
-
-	ns &= backwards - 1;
-	opaque(ns);
-	if (unlikely(backwards))
-		count_loss(LOSS_CLOCK);
-	return ns;
-}
-
 // Which counter the kernel has just added one to for prev (kernel/sched/core.c, __schedule): 1 for the
 // voluntary. That is no preemption inside the kernel, and either a state to block in, or a counter that shows
 // it: it yielded, or it was about to block and a signal was pending. The kernel counts the second as voluntary,

@@ -79,8 +79,24 @@ func (p plan) programs() []string {
 	return names
 }
 
+// embedded reads the programs that this package carries.
+type embedded struct {
+	read func() (*ebpf.CollectionSpec, error) // the first call reads, others return the same
+}
+
+func newEmbedded() *embedded {
+	return &embedded{sync.OnceValues(func() (*ebpf.CollectionSpec, error) { return bpf.Read(loadFault) })}
+}
+
+// take returns programs that are the caller's to change: who takes next gets others.
+func (e *embedded) take() (*ebpf.CollectionSpec, error) {
+	spec, err := e.read()
+	*e = *newEmbedded()
+	return spec, err
+}
+
 // open loads and attaches one back end, or nothing.
-func open(b Backend, opts Options, embedded func() (*ebpf.CollectionSpec, error)) (_ *bpf.Session, err error) {
+func open(b Backend, opts Options, programs *embedded) (_ *bpf.Session, err error) {
 	swap := swapOn()
 	p, err := b.plan(swap)
 	if err != nil {
@@ -88,18 +104,17 @@ func open(b Backend, opts Options, embedded func() (*ebpf.CollectionSpec, error)
 	}
 	if b == BackendFentry { // cheap to try, where loading everything to learn of a refusal is not
 		var meanwhile sync.WaitGroup
-		meanwhile.Go(func() { embedded() })
+		meanwhile.Go(func() { programs.read() })
 		err := bpf.TryFentry("handle_mm_fault")
 		meanwhile.Wait()
 		if err != nil {
 			return nil, err
 		}
 	}
-	spec, err := embedded()
+	spec, err := programs.take()
 	if err != nil {
 		return nil, err
 	}
-	spec = spec.Copy()
 	p.optional = available(spec, p.optional)
 	if err := configure(spec, opts, p, swap); err != nil {
 		return nil, err
