@@ -34,7 +34,6 @@ enum {
 struct task_state {
 	u32 flags;
 	u32 access; // of the fault in progress
-	u32 what; // event and major of the last that was completed, as in class_of()
 	u64 began_ns; // 0 between faults
 	u64 address;
 	u64 counted; // min_flt + maj_flt when last looked at
@@ -176,7 +175,7 @@ static __always_inline void leave_exec(struct task_state *st)
 
 static __always_inline struct class_stats *class_stats(u32 class)
 {
-	asm volatile("" : "+r"(class)); // or the compiler drops a mask that the verifier needs
+	opaque(class); // or the compiler drops a mask that the verifier needs
 	class &= CLASS_MAX - 1;
 	u32 slot = READ_ONCE(slots.of_class[class]);
 	if (unlikely(!slot)) {
@@ -333,20 +332,13 @@ static __always_inline u32 event_of(struct task_state *st, u32 major)
 	return EVENT_FIRST_TOUCH;
 }
 
-static __always_inline void complete(struct task_struct *task, struct task_state *st, u32 major)
+static __always_inline void complete(struct task_struct *task, struct task_state *st, struct totals *t, u32 major)
 {
-	struct totals *t = this_cpu_totals();
-
-	if (!t)
-		return;
 	settle(task, st, t, 1);
 	if (st->flags & TASK_IN_EXEC && !in_execve(task))
 		leave_exec(st);
 	t->completed[major & 1]++;
-	// By way of memory, where the verifier forgets what it knows of a number: as a constant, each of 18 ways
-	// through event_of() would be another to the end of the program.
-	st->what = class_of(0, event_of(st, major), 0, major);
-	u32 class = class_of(st->vma.memory, 0, st->access, 0) | READ_ONCE(st->what);
+	u32 class = class_of(st->vma.memory, event_of(st, major), st->access, major);
 	count_class(task, class, st->vma.file, st->began_ns);
 	st->began_ns = 0;
 }
@@ -406,9 +398,10 @@ static __always_inline void on_complete_perf(struct bpf_perf_event_data *ctx)
 	// Here, where one way leads: to follow a pointer, the verifier looks through all of the kernel's types.
 	struct mm_struct *mm = task->mm;
 
-	asm volatile("" : "+r"(mm));
-	if (t)
-		t->completions++;
+	opaque(mm);
+	if (!t)
+		return;
+	t->completions++;
 	struct task_state *st = observed(task);
 	if (!st)
 		return;
@@ -421,7 +414,7 @@ static __always_inline void on_complete_perf(struct bpf_perf_event_data *ctx)
 		st->flags &= ~FAULT_BITS;
 	}
 	find_vma(mm, st, ctx->addr);
-	complete(task, st, major);
+	complete(task, st, t, major);
 }
 
 // One program for both events: to verify it takes longer than all others together.
@@ -473,18 +466,16 @@ static __always_inline void on_leave_handle_mm_fault(u64 *ctx)
 	if (result & VM_FAULT_RETRY)
 		return;
 	struct task_state *st = observed(task);
-	if (!st)
+	struct totals *t = this_cpu_totals();
+	if (!st || !t)
 		return;
 	if (result & VM_FAULT_ERROR) {
-		struct totals *t = this_cpu_totals();
-		if (t)
-			count_unresolved(task, st, t);
+		count_unresolved(task, st, t);
 		return;
 	}
 	bool major = result & VM_FAULT_MAJOR || flags & FAULT_FLAG_TRIED;
 	bool in_exec = !ctx[3] && in_execve(task); // get_user_pages on the new stack
-	struct totals *t = this_cpu_totals();
-	if (in_exec && t) {
+	if (in_exec) {
 		t->exec++;
 		st->counted++;
 		st->began_ns = 0;
@@ -492,7 +483,7 @@ static __always_inline void on_leave_handle_mm_fault(u64 *ctx)
 	}
 	if (!st->began_ns) // under way when observation began: its entry was not seen
 		st->vma.memory = MEMORY_UNKNOWN;
-	complete(task, st, major);
+	complete(task, st, t, major);
 }
 
 PROGRAM("fexit/handle_mm_fault", leave_handle_mm_fault, u64, on_leave_handle_mm_fault(ctx))
