@@ -70,9 +70,9 @@ func (o *Observer) open(b Backend, opts Options) (err error) {
 }
 
 func openTracepoints(opts Options) (_ *bpf.Session, err error) {
-	spec, err := loadSched()
+	spec, err := bpf.Read(loadSched)
 	if err != nil {
-		return nil, fmt.Errorf("read embedded programs: %w", err)
+		return nil, err
 	}
 	if err := configure(spec, opts); err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ struct totals {
 	u64 voluntary, involuntary;
 	u64 exit; // of tasks that are dead, and whose counters may have been read for the last time
 	u64 migrations;
-	struct hist run_delay_woken, run_delay_preempted;
+	struct hist run_delay[2]; // woken, preempted
 	struct hist on_cpu;
 };
 
@@ -170,39 +170,28 @@ static __always_inline void count_preemption(struct task_struct *victim, struct 
 		count_loss(LOSS_MAP_FULL);
 }
 
-// ns since `since`, or 0 and a loss where clocks of two CPUs disagree.
-static __always_inline u64 elapsed(u64 since, u64 now)
+// Which counter the kernel has just added one to for prev (kernel/sched/core.c, __schedule): 1 for the
+// voluntary. That is no preemption inside the kernel, and either a state to block in, or a counter that shows
+// it: it yielded, or it was about to block and a signal was pending. The kernel counts the second as voluntary,
+// and since 6.14 hands us the state after it was reset to running.
+static __always_inline u64 is_voluntary(u64 preempt, u64 prev_state, struct task_struct *prev, struct task_state *st)
 {
-	if (now >= since)
-		return now - since;
-	count_loss(LOSS_CLOCK);
-	return 0;
+	u64 counted = st->flags / TASK_COUNTED & 1;
+
+	return (nonzero(prev_state) | (counted & nonzero(prev->nvcsw ^ st->nvcsw))) & (preempt ^ 1);
 }
 
-// Which counter the kernel has just added one to for prev (kernel/sched/core.c, __schedule).
-static __always_inline bool is_voluntary(bool preempt, u32 prev_state, struct task_struct *prev, struct task_state *st)
+static __always_inline u64 is_reaped(struct task_struct *task, u64 not_null)
 {
-	if (preempt)
-		return false;
-	if (prev_state)
-		return true;
-	// Either it yielded, or it was about to block and a signal was pending: the kernel counts the
-	// second as voluntary, and since 6.14 hands us the state after it was reset to running.
-	return st->flags & TASK_COUNTED && prev->nvcsw != st->nvcsw;
-}
+	u64 sighand = not_null, exiting = task->flags / PF_EXITING & 1;
 
-static __always_inline bool is_reaped(struct task_struct *task)
-{
-	struct sighand_struct *sighand = NULL;
-
-	if (!(task->flags & PF_EXITING))
-		return false;
 	// Not task->sighand: to follow a pointer, the verifier looks through all of the kernel's types.
-	read_kernel(sighand, &task->sighand);
-	return !sighand;
+	if (exiting)
+		read_kernel(sighand, &task->sighand);
+	return nonzero(sighand) ^ 1;
 }
 
-static __always_inline void leave_cpu(struct task_struct *prev, struct task_struct *next, bool preempt, u32 prev_state,
+static __always_inline void leave_cpu(struct task_struct *prev, struct task_struct *next, u64 preempt, u32 prev_state,
 				      u64 now, struct totals *t)
 {
 	struct task_state *st = observed(prev);
@@ -220,30 +209,32 @@ static __always_inline void leave_cpu(struct task_struct *prev, struct task_stru
 	// A task that has been reaped can still be switched, out for the last time or before it gets there.
 	// Its counters were folded into rusage when it was reaped (release_task clears sighand), so rusage has
 	// these switches or not, depending on who was first.
-	bool dead = prev_state & TASK_DEAD || is_reaped(prev);
-	bool voluntary = is_voluntary(preempt, prev_state, prev, st);
+	u64 dead = (prev_state / TASK_DEAD & 1) | is_reaped(prev, now);
+	u64 voluntary = is_voluntary(preempt, prev_state, prev, st);
+	u64 blocks = voluntary & nonzero(prev_state) & (dead ^ 1);
+
+	opaque(dead);
+	opaque(voluntary);
+	opaque(blocks);
+	t->exit += dead;
+	t->voluntary += voluntary & (dead ^ 1);
+	t->involuntary += (voluntary | dead) ^ 1;
 
 	if (st->flags & TASK_COUNTED) { // the kernel has added this switch, and must have added no other
 		u64 missed = prev->nvcsw + prev->nivcsw - st->nvcsw - st->nivcsw - 1;
-		if (missed)
+		if (unlikely(missed))
 			count_losses(LOSS_EVENT, missed);
-		if (!st->running_ns)
+		if (unlikely(!st->running_ns))
 			count_loss(LOSS_PAIR);
 	}
 	st->nvcsw = prev->nvcsw;
 	st->nivcsw = prev->nivcsw;
 	st->flags |= TASK_COUNTED;
-	if (dead)
-		t->exit++;
-	else if (voluntary)
-		t->voluntary++;
-	else
-		t->involuntary++;
 
 	st->running_ns = 0;
 	st->runnable_ns = 0;
 	st->blocked_ns = 0;
-	if (voluntary && prev_state && !dead) {
+	if (blocks) {
 		st->blocked_ns = now;
 		st->blocked_in = blocked_in(prev);
 		st->flags |= TASK_HAS_BLOCKED;
@@ -251,15 +242,15 @@ static __always_inline void leave_cpu(struct task_struct *prev, struct task_stru
 		st->runnable_ns = now;
 		st->flags |= TASK_PREEMPTED;
 		// `preempt` says that it was inside the kernel. Most lose the CPU on the way back to user mode.
-		if (keep_preemptors && !dead && !voluntary && blocked_in(prev) != nr_sched_yield)
+		if (keep_preemptors && !(dead | voluntary) && blocked_in(prev) != nr_sched_yield)
 			count_preemption(prev, next);
 	}
 	if (by) {
 		struct who_stats *w = who_is(prev, st);
 		if (w) {
 			w->on_cpu_ns += ran_ns;
-			if (!dead)
-				(*(voluntary ? &w->voluntary : &w->involuntary))++;
+			w->voluntary += voluntary & (dead ^ 1);
+			w->involuntary += (voluntary | dead) ^ 1;
 		}
 	}
 }
@@ -273,7 +264,9 @@ static __always_inline void enter_cpu(struct task_struct *next, u64 now, struct 
 	u64 delay_ns = 0, blocked_ns = 0;
 	if (st->runnable_ns) {
 		delay_ns = elapsed(st->runnable_ns, now);
-		hist_record(st->flags & TASK_PREEMPTED ? &t->run_delay_preempted : &t->run_delay_woken, delay_ns);
+		u64 preempted = st->flags / TASK_PREEMPTED & 1;
+		opaque(preempted);
+		hist_record(&t->run_delay[preempted & 1], delay_ns);
 	}
 	if (st->blocked_ns) {
 		struct hist *h = off_cpu_of(st->blocked_in);
@@ -313,7 +306,7 @@ static __always_inline void on_sched_switch(u64 *ctx)
 		t->unseen++;
 	t->running = ctx[2];
 	if (prev->pid)
-		leave_cpu(prev, next, ctx[0], ctx[3], now, t);
+		leave_cpu(prev, next, ctx[0] & 1, ctx[3], now, t);
 	else
 		t->from_idle++;
 	if (next->pid)

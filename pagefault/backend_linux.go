@@ -27,16 +27,23 @@ var common = []string{faultProgPageAlloc, faultProgTaskExec, faultProgTaskNew, f
 type plan struct {
 	tracing  []string
 	optional []string
-	perf     map[string]uint64 // program to software event
+	perf     []perf
+}
+
+// perf is a program on a software event. The cookie tells the program which.
+type perf struct {
+	program       string
+	event, cookie uint64
 }
 
 // plans maps each eBPF back end to how to build it on this architecture.
 func (b Backend) plan(swap bool) (plan, error) {
-	p := plan{tracing: common, perf: map[string]uint64{}}
+	p := plan{tracing: common}
+	beginPerf := perf{program: faultProgBeginPerf, event: unix.PERF_COUNT_SW_PAGE_FAULTS}
 	exceptions := []string{faultProgBeginUser, faultProgBeginKernel}
 	if runtime.GOARCH != "amd64" {
 		exceptions = nil // exceptions:page_fault_* is an x86 tracepoint
-		p.perf[faultProgBeginPerf] = unix.PERF_COUNT_SW_PAGE_FAULTS
+		p.perf = append(p.perf, beginPerf)
 	}
 	switch b {
 	case BackendFentry:
@@ -53,26 +60,43 @@ func (b Backend) plan(swap bool) (plan, error) {
 			p.optional = []string{faultProgRssStat}
 		}
 	case BackendPerf:
-		p.perf[faultProgBeginPerf] = unix.PERF_COUNT_SW_PAGE_FAULTS
+		p.perf = []perf{beginPerf}
 	default:
 		return p, fmt.Errorf("page-fault back end %q is not known", b)
 	}
-	p.perf[faultProgCompleteMinor] = unix.PERF_COUNT_SW_PAGE_FAULTS_MIN
-	p.perf[faultProgCompleteMajor] = unix.PERF_COUNT_SW_PAGE_FAULTS_MAJ
+	p.perf = append(p.perf,
+		perf{faultProgCompletePerf, unix.PERF_COUNT_SW_PAGE_FAULTS_MIN, 0},
+		perf{faultProgCompletePerf, unix.PERF_COUNT_SW_PAGE_FAULTS_MAJ, 1}) // 1: the fault was major
 	return p, nil
 }
 
 // programs is everything that the plan loads.
 func (p plan) programs() []string {
 	names := append(p.tracing[:len(p.tracing):len(p.tracing)], p.optional...)
-	for name := range p.perf {
-		names = append(names, name)
+	for _, on := range p.perf {
+		names = append(names, on.program)
 	}
 	return names
 }
 
+// embedded reads the programs that this package carries.
+type embedded struct {
+	read func() (*ebpf.CollectionSpec, error) // the first call reads, others return the same
+}
+
+func newEmbedded() *embedded {
+	return &embedded{sync.OnceValues(func() (*ebpf.CollectionSpec, error) { return bpf.Read(loadFault) })}
+}
+
+// take returns programs that are the caller's to change: who takes next gets others.
+func (e *embedded) take() (*ebpf.CollectionSpec, error) {
+	spec, err := e.read()
+	*e = *newEmbedded()
+	return spec, err
+}
+
 // open loads and attaches one back end, or nothing.
-func open(b Backend, opts Options, embedded func() (*ebpf.CollectionSpec, error)) (_ *bpf.Session, err error) {
+func open(b Backend, opts Options, programs *embedded) (_ *bpf.Session, err error) {
 	swap := swapOn()
 	p, err := b.plan(swap)
 	if err != nil {
@@ -80,18 +104,17 @@ func open(b Backend, opts Options, embedded func() (*ebpf.CollectionSpec, error)
 	}
 	if b == BackendFentry { // cheap to try, where loading everything to learn of a refusal is not
 		var meanwhile sync.WaitGroup
-		meanwhile.Go(func() { embedded() })
+		meanwhile.Go(func() { programs.read() })
 		err := bpf.TryFentry("handle_mm_fault")
 		meanwhile.Wait()
 		if err != nil {
 			return nil, err
 		}
 	}
-	spec, err := embedded()
+	spec, err := programs.take()
 	if err != nil {
-		return nil, fmt.Errorf("read embedded programs: %w", err)
+		return nil, err
 	}
-	spec = spec.Copy()
 	p.optional = available(spec, p.optional)
 	if err := configure(spec, opts, p, swap); err != nil {
 		return nil, err
@@ -124,7 +147,7 @@ func open(b Backend, opts Options, embedded func() (*ebpf.CollectionSpec, error)
 		}
 	}
 	steps := []func() error{
-		func() error { return attachPerf(s, p, faultProgCompleteMinor, faultProgCompleteMajor) },
+		func() error { return attachPerf(s, p, faultProgCompletePerf) },
 		func() error { return s.AttachTracing(first...) },
 		func() error { return s.AttachTracing(others...) },
 		func() error { return s.AttachTracing(last...) },
@@ -138,13 +161,14 @@ func open(b Backend, opts Options, embedded func() (*ebpf.CollectionSpec, error)
 	return s, nil
 }
 
-// attachPerf attaches those of the programs that the plan has.
-func attachPerf(s *bpf.Session, p plan, programs ...string) error {
-	for _, name := range programs {
-		if event, ok := p.perf[name]; ok {
-			if err := s.AttachPerf(name, event); err != nil {
-				return err
-			}
+// attachPerf attaches the program to the events that the plan has for it.
+func attachPerf(s *bpf.Session, p plan, program string) error {
+	for _, on := range p.perf {
+		if on.program != program {
+			continue
+		}
+		if err := s.AttachPerf(program, on.event, on.cookie); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -74,7 +74,8 @@ static __always_inline u32 class_of(u32 memory, u32 event, u32 access, u32 major
 }
 
 struct totals {
-	u64 minor, major, failed, fixed_up;
+	u64 completed[2]; // minor, major
+	u64 failed, fixed_up;
 	u64 exec, unseen;
 	u64 completions; // runs of the completing perf program, in scope or not
 };
@@ -174,7 +175,7 @@ static __always_inline void leave_exec(struct task_state *st)
 
 static __always_inline struct class_stats *class_stats(u32 class)
 {
-	asm volatile("" : "+r"(class)); // or the compiler drops a mask that the verifier needs
+	opaque(class); // or the compiler drops a mask that the verifier needs
 	class &= CLASS_MAX - 1;
 	u32 slot = READ_ONCE(slots.of_class[class]);
 	if (unlikely(!slot)) {
@@ -242,13 +243,8 @@ static __always_inline void count_class(struct task_struct *task, u32 class, u64
 	struct class_stats *c = class_stats(class);
 	u64 ns = 0;
 
-	if (began_ns) {
-		u64 now = bpf_ktime_get_ns();
-		if (now >= began_ns)
-			ns = now - began_ns;
-		else
-			count_loss(LOSS_CLOCK);
-	}
+	if (began_ns)
+		ns = elapsed(began_ns, bpf_ktime_get_ns());
 	if (c) {
 		c->count++;
 		if (began_ns)
@@ -340,19 +336,12 @@ static __always_inline u32 event_of(struct task_state *st, u32 major)
 	return EVENT_FIRST_TOUCH;
 }
 
-static __always_inline void complete(struct task_struct *task, struct task_state *st, u32 major)
+static __always_inline void complete(struct task_struct *task, struct task_state *st, struct totals *t, u32 major)
 {
-	struct totals *t = this_cpu_totals();
-
-	if (!t)
-		return;
 	settle(task, st, t, 1);
 	if (st->flags & TASK_IN_EXEC && !in_execve(task))
 		leave_exec(st);
-	if (major)
-		t->major++;
-	else
-		t->minor++;
+	t->completed[major & 1]++;
 	u32 class = class_of(st->vma.memory, event_of(st, major), st->access, major);
 	count_class(task, class, st->vma.file, st->began_ns);
 	st->began_ns = 0;
@@ -405,16 +394,18 @@ static __always_inline void find_vma(struct mm_struct *mm, struct task_state *st
 	walk_to_vma(mm, st, address);
 }
 
-static __always_inline void complete_perf(struct bpf_perf_event_data *ctx, u32 major)
+static __always_inline void on_complete_perf(struct bpf_perf_event_data *ctx)
 {
+	u32 major = bpf_get_attach_cookie(ctx) & 1; // as user space attached it: which of the two events this is
 	struct totals *t = this_cpu_totals();
 	struct task_struct *task = bpf_get_current_task_btf();
 	// Here, where one way leads: to follow a pointer, the verifier looks through all of the kernel's types.
 	struct mm_struct *mm = task->mm;
 
-	asm volatile("" : "+r"(mm));
-	if (t)
-		t->completions++;
+	opaque(mm);
+	if (!t)
+		return;
+	t->completions++;
 	struct task_state *st = observed(task);
 	if (!st)
 		return;
@@ -427,12 +418,11 @@ static __always_inline void complete_perf(struct bpf_perf_event_data *ctx, u32 m
 		st->flags &= ~FAULT_BITS;
 	}
 	find_vma(mm, st, ctx->addr);
-	complete(task, st, major);
+	complete(task, st, t, major);
 }
 
-PROGRAM("perf_event", complete_minor, struct bpf_perf_event_data, complete_perf(ctx, 0))
-
-PROGRAM("perf_event", complete_major, struct bpf_perf_event_data, complete_perf(ctx, 1))
+// One program for both events: to verify it takes longer than all others together.
+PROGRAM("perf_event", complete_perf, struct bpf_perf_event_data, on_complete_perf(ctx))
 
 enum { // include/linux/mm_types.h
 	FAULT_FLAG_WRITE = 0x1,
@@ -480,18 +470,16 @@ static __always_inline void on_leave_handle_mm_fault(u64 *ctx)
 	if (result & VM_FAULT_RETRY)
 		return;
 	struct task_state *st = observed(task);
-	if (!st)
+	struct totals *t = this_cpu_totals();
+	if (!st || !t)
 		return;
 	if (result & VM_FAULT_ERROR) {
-		struct totals *t = this_cpu_totals();
-		if (t)
-			count_unresolved(task, st, t);
+		count_unresolved(task, st, t);
 		return;
 	}
 	bool major = result & VM_FAULT_MAJOR || flags & FAULT_FLAG_TRIED;
 	bool in_exec = !ctx[3] && in_execve(task); // get_user_pages on the new stack
-	struct totals *t = this_cpu_totals();
-	if (in_exec && t) {
+	if (in_exec) {
 		t->exec++;
 		st->counted++;
 		st->began_ns = 0;
@@ -499,7 +487,7 @@ static __always_inline void on_leave_handle_mm_fault(u64 *ctx)
 	}
 	if (!st->began_ns) // under way when observation began: its entry was not seen
 		st->vma.memory = MEMORY_UNKNOWN;
-	complete(task, st, major);
+	complete(task, st, t, major);
 }
 
 PROGRAM("fexit/handle_mm_fault", leave_handle_mm_fault, u64, on_leave_handle_mm_fault(ctx))

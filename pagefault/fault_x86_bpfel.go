@@ -25,8 +25,7 @@ const (
 	faultProgBeginKernel        = "begin_kernel"
 	faultProgBeginPerf          = "begin_perf"
 	faultProgBeginUser          = "begin_user"
-	faultProgCompleteMajor      = "complete_major"
-	faultProgCompleteMinor      = "complete_minor"
+	faultProgCompletePerf       = "complete_perf"
 	faultProgEnterDoSwapPage    = "enter_do_swap_page"
 	faultProgEnterDoWpPage      = "enter_do_wp_page"
 	faultProgEnterHandleMmFault = "enter_handle_mm_fault"
@@ -99,8 +98,7 @@ type faultProgramSpecs struct {
 	BeginKernel        *ebpf.ProgramSpec `ebpf:"begin_kernel"`
 	BeginPerf          *ebpf.ProgramSpec `ebpf:"begin_perf"`
 	BeginUser          *ebpf.ProgramSpec `ebpf:"begin_user"`
-	CompleteMajor      *ebpf.ProgramSpec `ebpf:"complete_major"`
-	CompleteMinor      *ebpf.ProgramSpec `ebpf:"complete_minor"`
+	CompletePerf       *ebpf.ProgramSpec `ebpf:"complete_perf"`
 	EnterDoSwapPage    *ebpf.ProgramSpec `ebpf:"enter_do_swap_page"`
 	EnterDoWpPage      *ebpf.ProgramSpec `ebpf:"enter_do_wp_page"`
 	EnterHandleMmFault *ebpf.ProgramSpec `ebpf:"enter_handle_mm_fault"`
@@ -214,8 +212,7 @@ type faultPrograms struct {
 	BeginKernel        *ebpf.Program `ebpf:"begin_kernel"`
 	BeginPerf          *ebpf.Program `ebpf:"begin_perf"`
 	BeginUser          *ebpf.Program `ebpf:"begin_user"`
-	CompleteMajor      *ebpf.Program `ebpf:"complete_major"`
-	CompleteMinor      *ebpf.Program `ebpf:"complete_minor"`
+	CompletePerf       *ebpf.Program `ebpf:"complete_perf"`
 	EnterDoSwapPage    *ebpf.Program `ebpf:"enter_do_swap_page"`
 	EnterDoWpPage      *ebpf.Program `ebpf:"enter_do_wp_page"`
 	EnterHandleMmFault *ebpf.Program `ebpf:"enter_handle_mm_fault"`
@@ -232,8 +229,7 @@ func (p *faultPrograms) Close() error {
 		p.BeginKernel,
 		p.BeginPerf,
 		p.BeginUser,
-		p.CompleteMajor,
-		p.CompleteMinor,
+		p.CompletePerf,
 		p.EnterDoSwapPage,
 		p.EnterDoWpPage,
 		p.EnterHandleMmFault,

@@ -1,3 +1,4 @@
 package pagefault
 
 //go:generate go tool bpf2go -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -no-global-types -tags linux fault fault.bpf.c -- -std=gnu11 -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror -I../internal/bpf/include
+//go:generate go run ../internal/bpf/gen fault_x86_bpfel.o fault_arm64_bpfel.o

@@ -39,9 +39,9 @@ func Observe(opts Options) (*Observer, error) {
 		tries = []Backend{opts.Backend}
 	}
 	o := &Observer{host: opts.Target.Host()}
-	spec := sync.OnceValues(loadFault)
+	programs := newEmbedded()
 	for _, b := range tries {
-		err := o.open(b, opts, spec)
+		err := o.open(b, opts, programs)
 		if err == nil {
 			o.backend = b
 			return o, nil
@@ -58,12 +58,12 @@ func Observe(opts Options) (*Observer, error) {
 	return nil, errors.Join(errs...)
 }
 
-func (o *Observer) open(b Backend, opts Options, spec func() (*ebpf.CollectionSpec, error)) (err error) {
+func (o *Observer) open(b Backend, opts Options, programs *embedded) (err error) {
 	if b == BackendProcfs {
 		o.proc, err = openProc(opts)
 		return err
 	}
-	o.session, err = open(b, opts, spec)
+	o.session, err = open(b, opts, programs)
 	return err
 }
 

@@ -2,12 +2,15 @@ package bpf
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -90,7 +93,7 @@ func newLoader(spec *ebpf.CollectionSpec, verbose bool) (*loader, error) {
 	var ids []uint32
 	for _, name := range names {
 		for _, id := range found[name] {
-			switch kindOf(kernel.types[kernel.offsets[id]:]) {
+			switch kindOf(kernel.at(id)) {
 			case kindStruct, kindUnion, kindEnum, kindEnum64, kindTypedef:
 				ids = append(ids, id)
 			}
@@ -100,30 +103,34 @@ func newLoader(spec *ebpf.CollectionSpec, verbose bool) (*loader, error) {
 	return l, err
 }
 
-// load hands all programs to the kernel, at the same time: its verifier takes most of an observer's
-// start. On an error none stays loaded.
+// load hands all programs to the kernel, as many at a time as there are processors: its verifier takes most of
+// an observer's start. The longest comes first, lest it be what all wait for at the end. On an error none
+// stays loaded.
 func (l *loader) load(specs map[string]*ebpf.ProgramSpec) (map[string]*ebpf.Program, error) {
-	names := slices.Sorted(maps.Keys(specs))
+	names := slices.SortedFunc(maps.Keys(specs), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(specs[b].Instructions), len(specs[a].Instructions)), strings.Compare(a, b))
+	})
 	programs := make([]*ebpf.Program, len(names))
 	errs := make([]error, len(names))
+	var taken atomic.Int32
 	var all sync.WaitGroup
-	for i, name := range names {
-		all.Go(func() { programs[i], errs[i] = l.loadOne(specs[name]) })
+	for range min(runtime.GOMAXPROCS(0), len(names)) {
+		all.Go(func() {
+			for i := int(taken.Add(1)) - 1; i < len(names); i = int(taken.Add(1)) - 1 {
+				programs[i], errs[i] = l.loadOne(specs[names[i]])
+			}
+		})
 	}
 	all.Wait()
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		for _, p := range programs {
+			p.Close() // also where it is nil
+		}
+		return nil, fmt.Errorf("program %s: %w", names[i], errs[i])
+	}
 	loaded := make(map[string]*ebpf.Program, len(names))
 	for i, name := range names {
-		if errs[i] == nil {
-			loaded[name] = programs[i]
-		}
-	}
-	for i, name := range names {
-		if errs[i] != nil {
-			for _, p := range loaded {
-				p.Close()
-			}
-			return nil, fmt.Errorf("program %s: %w", name, errs[i])
-		}
+		loaded[name] = programs[i]
 	}
 	return loaded, nil
 }

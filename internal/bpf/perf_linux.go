@@ -3,10 +3,11 @@ package bpf
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
+	"runtime"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"github.com/ring3-go/ring3/internal/procfs"
@@ -20,21 +21,22 @@ type perfEvent struct {
 
 // AttachPerf runs the program at every occurrence of a software event (a PERF_COUNT_SW_ constant) on
 // every CPU that is online now, for every task. Occurrences on a CPU that comes online later are not
-// seen. Source: perf_event_open(2).
-func (s *Session) AttachPerf(program string, config uint64) error {
+// seen. The program has the cookie from bpf_get_attach_cookie, and can tell by it what it runs for.
+// Source: perf_event_open(2).
+func (s *Session) AttachPerf(program string, config, cookie uint64) error {
 	cpus, err := procfs.OnlineCPUs()
 	if err != nil {
 		return fmt.Errorf("attach %s: %w", program, err)
 	}
 	for _, cpu := range cpus {
-		if err := s.attachPerfOn(cpu, program, config); err != nil {
+		if err := s.attachPerfOn(cpu, program, config, cookie); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Session) attachPerfOn(cpu int, program string, config uint64) error {
+func (s *Session) attachPerfOn(cpu int, program string, config, cookie uint64) error {
 	attr := unix.PerfEventAttr{
 		Type:        unix.PERF_TYPE_SOFTWARE,
 		Size:        uint32(unsafe.Sizeof(unix.PerfEventAttr{})),
@@ -58,9 +60,7 @@ func (s *Session) attachPerfOn(cpu int, program string, config uint64) error {
 	s.events = append(s.events, perfEvent{fd, config})
 	s.mu.Unlock()
 
-	l, err := link.AttachRawLink(link.RawLinkOptions{
-		Target: fd, Program: s.coll.Programs[program], Attach: ebpf.AttachPerfEvent,
-	})
+	l, err := linkPerf(s.coll.Programs[program], fd, cookie)
 	if err != nil {
 		return explain("attach "+program, err)
 	}
@@ -70,6 +70,26 @@ func (s *Session) attachPerfOn(cpu int, program string, config uint64) error {
 	}
 	return nil
 }
+
+// linkPerf is BPF_LINK_CREATE for a perf event, which the library makes without a cookie. Since Linux 5.15.
+// Source: include/uapi/linux/bpf.h.
+func linkPerf(program *ebpf.Program, event int, cookie uint64) (io.Closer, error) {
+	attr := struct { // the part of union bpf_attr that is read
+		program, target, attachType, flags uint32
+		cookie                             uint64
+	}{uint32(program.FD()), uint32(event), uint32(ebpf.AttachPerfEvent), 0, cookie}
+	// attr is ours until the call returns, and has no pointers in it.
+	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_LINK_CREATE, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	runtime.KeepAlive(program) // or its descriptor could be closed meanwhile
+	if errno != 0 {
+		return nil, errno
+	}
+	return descriptor(fd), nil
+}
+
+type descriptor int
+
+func (fd descriptor) Close() error { return unix.Close(int(fd)) }
 
 // PerfCount returns how often the event occurred since it was attached, as the kernel counts it. The
 // kernel skips a program while another one runs on that CPU, so this can exceed the program's runs.

@@ -32,6 +32,18 @@ type Session struct {
 	accounting chan io.Closer // what keeps the kernel's accounting of program time on, or nil; see account
 }
 
+// Read returns the programs that load decodes, and reads the kernel's types meanwhile, which [Open] needs.
+func Read(load func() (*ebpf.CollectionSpec, error)) (*ebpf.CollectionSpec, error) {
+	var types sync.WaitGroup
+	types.Go(func() { kernelTypes() }) // Open reports its error
+	spec, err := load()
+	types.Wait()
+	if err != nil {
+		return nil, fmt.Errorf("read embedded programs: %w", err)
+	}
+	return spec, nil
+}
+
 // Open loads the named programs of spec, and every map. An error tells a kernel that cannot from a
 // process that may not; it carries the verifier's whole log only when verbose is set.
 func Open(spec *ebpf.CollectionSpec, programs []string, verbose bool) (*Session, error) {

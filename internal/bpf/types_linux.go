@@ -39,21 +39,25 @@ const (
 const (
 	btfHeaderLen = 24 // struct btf_header
 	btfMagic     = 0xeb9f
-	btfTypeLen   = 12 // struct btf_type; its kind decides what follows
+	btfTypeLen   = 12 // struct btf_type; its kind decides what follows: see sizes
 	btfMemberLen = 12 // struct btf_member
 )
 
 var native = binary.LittleEndian // amd64 and arm64
 
-// A kernelBTF is the running kernel's type information, not decoded but for where each type begins. To
-// decode it all takes longer than everything else that an observer does at its start, and programs touch
-// only few types. It never changes, so it is safe for concurrent use.
+// A kernelBTF is the running kernel's type information, not decoded: that takes longer than everything else
+// that an observer does at its start, and programs touch only few types. It is read once, for where its types
+// are and what their names look like. It never changes after, so it is safe for concurrent use.
 type kernelBTF struct {
 	header  []byte
 	types   []byte
 	strings []byte   // each ends with a zero byte
-	offsets []uint32 // into types, by type ID; 0 is void and has none
+	hashes  []uint16 // of the names of types, by type ID; 0 is void
+	offsets []uint32 // into types, of every stride-th
 }
+
+// Where each type begins would be half a megabyte to remember.
+const stride = 8
 
 // kernel holds the running kernel's BTF once it has been read.
 var kernel struct {
@@ -125,91 +129,147 @@ func parseBTF(raw []byte) (*kernelBTF, error) {
 	if len(k.strings) == 0 || k.strings[0] != 0 || k.strings[len(k.strings)-1] != 0 {
 		return nil, fmt.Errorf("%w: strings", errTypes)
 	}
-	k.offsets = make([]uint32, 1, 1+len(k.types)/24)
+	return k, k.index()
+}
+
+// index finds every type.
+func (k *kernelBTF) index() error {
+	most := 1 + len(k.types)/btfTypeLen
+	k.hashes, k.offsets = make([]uint16, 1, most), make([]uint32, 1, 1+most/stride)
 	for at := 0; at < len(k.types); {
-		if len(k.types)-at < btfTypeLen {
-			return nil, fmt.Errorf("%w: type %d is cut off", errTypes, len(k.offsets))
+		n := sizeOfType(k.types[at:])
+		if n == 0 {
+			return fmt.Errorf("%w: type %d is cut off, or of no kind that is known", errTypes, len(k.hashes))
 		}
-		n, err := sizeOfType(k.types[at:])
-		if err != nil {
-			return nil, err
+		if len(k.hashes)%stride == 0 {
+			k.offsets = append(k.offsets, uint32(at))
 		}
-		if n > len(k.types)-at {
-			return nil, fmt.Errorf("%w: type %d is cut off", errTypes, len(k.offsets))
+		var h uint16
+		if name := native.Uint32(k.types[at:]); name != 0 {
+			h = hash(k.strings, name)
 		}
-		k.offsets = append(k.offsets, uint32(at))
+		k.hashes = append(k.hashes, h)
 		at += n
 	}
-	return k, nil
+	return nil
+}
+
+// at returns the bytes that a type begins, or nil for void and what does not exist.
+func (k *kernelBTF) at(id uint32) []byte {
+	if id == 0 || id >= uint32(len(k.hashes)) {
+		return nil
+	}
+	t := k.types[k.offsets[id/stride]:]
+	first := max(id/stride*stride, 1)
+	for range id - first {
+		t = t[sizeOfType(t):]
+	}
+	return t
 }
 
 func kindOf(t []byte) uint32 { return native.Uint32(t[4:]) >> 24 & 0x1f }
 func vlenOf(t []byte) int    { return int(native.Uint32(t[4:]) & 0xffff) }
 
-// sizeOfType is the length of one type with what follows its header.
-func sizeOfType(t []byte) (int, error) {
-	n := vlenOf(t)
-	switch kind := kindOf(t); kind {
-	case kindPtr, kindFwd, kindTypedef, kindVolatile, kindConst, kindRestrict, kindFunc, kindFloat, kindTypeTag:
-		return btfTypeLen, nil
-	case kindInt, kindVar, kindDeclTag:
-		return btfTypeLen + 4, nil
-	case kindArray:
-		return btfTypeLen + 12, nil
-	case kindStruct, kindUnion, kindDatasec, kindEnum64:
-		return btfTypeLen + n*btfMemberLen, nil
-	case kindEnum, kindFuncProto:
-		return btfTypeLen + n*8, nil
-	default:
-		return 0, fmt.Errorf("%w: kind %d is not known", errTypes, kind)
+// sizes is how long a type of each kind is, and by how much more for each of the vlen things in it.
+var sizes = [32]struct{ fixed, each uint8 }{
+	kindInt:       {btfTypeLen + 4, 0},
+	kindPtr:       {btfTypeLen, 0},
+	kindArray:     {btfTypeLen + 12, 0},
+	kindStruct:    {btfTypeLen, btfMemberLen},
+	kindUnion:     {btfTypeLen, btfMemberLen},
+	kindEnum:      {btfTypeLen, 8},
+	kindFwd:       {btfTypeLen, 0},
+	kindTypedef:   {btfTypeLen, 0},
+	kindVolatile:  {btfTypeLen, 0},
+	kindConst:     {btfTypeLen, 0},
+	kindRestrict:  {btfTypeLen, 0},
+	kindFunc:      {btfTypeLen, 0},
+	kindFuncProto: {btfTypeLen, 8},
+	kindVar:       {btfTypeLen + 4, 0},
+	kindDatasec:   {btfTypeLen, 12},
+	kindFloat:     {btfTypeLen, 0},
+	kindDeclTag:   {btfTypeLen + 4, 0},
+	kindTypeTag:   {btfTypeLen, 0},
+	kindEnum64:    {btfTypeLen, 12},
+}
+
+// sizeOfType is the length of the type that t begins with, or 0 where its kind is not known or it does not
+// end in t.
+func sizeOfType(t []byte) int {
+	if len(t) < btfTypeLen {
+		return 0
 	}
+	info := native.Uint32(t[4:])
+	size := &sizes[info>>24&0x1f]
+	n := int(size.fixed) + int(info&0xffff)*int(size.each)
+	if n > len(t) {
+		return 0
+	}
+	return n
 }
 
 // find returns the IDs of all types that have one of the names, by name.
 func (k *kernelBTF) find(names ...string) map[string][]uint32 {
+	var mayBe [1 << 16]bool
 	wanted := make(map[string]bool, len(names))
-	var mayBe filter // looking up every string would take most of the time
 	for _, name := range names {
 		if name != "" {
 			wanted[name] = true
-			mayBe[shape([]byte(name))] = true
+			mayBe[hash([]byte(name), 0)] = true
 		}
 	}
-	at := make(map[uint32]string, len(names)) // offset in strings
-	var mayBeAt filter
-	for from := 1; from < len(k.strings); {
-		s := k.strings[from:]
-		s = s[:bytes.IndexByte(s, 0)]
-		if len(s) > 0 && mayBe[shape(s)] && wanted[string(s)] {
-			at[uint32(from)] = string(s)
-			mayBeAt[from%len(mayBeAt)] = true
-		}
-		from += len(s) + 1
-	}
-	found := make(map[string][]uint32, len(names))
-	for id := 1; id < len(k.offsets); id++ {
-		offset := native.Uint32(k.types[k.offsets[id]:])
-		if !mayBeAt[offset%uint32(len(mayBeAt))] {
+	found := make(map[string][]uint32, len(wanted))
+	for i, h := range k.hashes[1:] {
+		if !mayBe[h] {
 			continue
 		}
-		if name, ok := at[offset]; ok {
-			found[name] = append(found[name], uint32(id))
+		id := uint32(i) + 1
+		if name := k.name(native.Uint32(k.at(id))); wanted[string(name)] {
+			found[string(name)] = append(found[string(name)], id)
 		}
 	}
 	return found
 }
 
-// A filter is a set that says yes too often.
-type filter [1 << 13]bool
+// name returns the string at an offset, without its end.
+func (k *kernelBTF) name(from uint32) []byte {
+	if from >= uint32(len(k.strings)) {
+		return nil
+	}
+	s := k.strings[from:]
+	return s[:bytes.IndexByte(s, 0)]
+}
 
-// shape is where a string that is not empty stands in a filter.
-func shape(s []byte) int {
-	return (len(s)<<8 ^ int(s[0])<<5 ^ int(s[len(s)/2])<<2 ^ int(s[len(s)-1])) % len(filter{})
+// hash is that of the name which begins at an offset, eight bytes at a time.
+func hash(strings []byte, from uint32) uint16 {
+	const ones, tops, odd = 0x0101010101010101, 0x8080808080808080, 0x9e3779b97f4a7c15
+	var h uint64
+	for at := uint64(from); at < uint64(len(strings)); at += 8 {
+		var word uint64
+		if rest := strings[at:]; len(rest) >= 8 {
+			word = native.Uint64(rest)
+		} else {
+			for i, c := range rest {
+				word |= uint64(c) << (8 * i)
+			}
+		}
+		// The top bit of each zero byte, and of some after the first: Warren, Hacker's Delight, 6-1.
+		zeros := (word - ones) &^ word & tops
+		if zeros != 0 {
+			word &= zeros&-zeros>>7 - 1
+		}
+		h = (h ^ word) * odd
+		h ^= h >> 32
+		if zeros != 0 {
+			break
+		}
+	}
+	return uint16(h)
 }
 
 // only returns those of ids that are of the kind.
 func (k *kernelBTF) only(kind uint32, ids []uint32) []uint32 {
-	return slices.DeleteFunc(slices.Clone(ids), func(id uint32) bool { return kindOf(k.types[k.offsets[id]:]) != kind })
+	return slices.DeleteFunc(slices.Clone(ids), func(id uint32) bool { return kindOf(k.at(id)) != kind })
 }
 
 // subset returns a BTF of its own with the types of ids and all that they hold by value. What they point
@@ -259,16 +319,12 @@ func (s *subset) rename(id uint32) uint32 {
 }
 
 func (s *subset) add(id uint32) error {
-	if id >= uint32(len(s.from.offsets)) {
+	old := s.from.at(id)
+	if old == nil {
 		return fmt.Errorf("%w: no type %d", errTypes, id)
 	}
-	old := s.from.types[s.from.offsets[id]:]
-	n, err := sizeOfType(old)
-	if err != nil {
-		return err
-	}
 	start := len(s.types)
-	s.types = append(s.types, old[:n]...)
+	s.types = append(s.types, old[:sizeOfType(old)]...)
 	t := s.types[start:]
 	s.name(t)
 	type32 := func(at int) { native.PutUint32(t[at:], s.rename(native.Uint32(t[at:]))) }
@@ -302,12 +358,11 @@ func (s *subset) add(id uint32) error {
 
 // name copies the string that the first word of b is the offset of.
 func (s *subset) name(b []byte) {
-	from := native.Uint32(b)
-	if from == 0 || from >= uint32(len(s.from.strings)) {
+	str := s.from.name(native.Uint32(b))
+	if len(str) == 0 {
 		native.PutUint32(b, 0)
 		return
 	}
-	str := s.from.strings[from:]
 	native.PutUint32(b, uint32(len(s.strings)))
-	s.strings = append(s.strings, str[:bytes.IndexByte(str, 0)+1]...)
+	s.strings = append(append(s.strings, str...), 0)
 }

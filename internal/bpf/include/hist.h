@@ -55,7 +55,7 @@ static __always_inline void hist_record(struct hist *h, u64 v)
 	u64 i = hist_index(v);
 
 	/* Hides from the compiler what it knows of i, or it drops a comparison that the verifier needs. */
-	asm volatile("" : "+r"(i));
+	opaque(i);
 	if (i >= HIST_BUCKETS)
 		i = HIST_BUCKETS - 1;
 	h->counts[i]++;

@@ -37,6 +37,13 @@ typedef _Bool bool;
 /* Reads once, so that the compiler cannot load a racing field twice. */
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 
+/*
+ * Makes x a number that the compiler knows nothing of. Conditions are worked out as numbers where several
+ * come together: the compiler would branch on each, the verifier then walks every combination of them, and
+ * the processor guesses at them.
+ */
+#define opaque(x) asm volatile("" : "+r"(x))
+
 /* True where the running kernel's type has this field. */
 #define field_exists(field) __builtin_preserve_field_info(field, 2)
 
@@ -209,7 +216,17 @@ static long (*bpf_probe_read_kernel)(void *dst, u32 size, const void *src) = (vo
 static long (*bpf_probe_read_kernel_str)(void *dst, u32 size, const void *src) = (void *)115;
 static void *(*bpf_task_storage_get)(void *map, struct task_struct *task, void *value, u64 flags) = (void *)156;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
+static u64 (*bpf_get_attach_cookie)(void *ctx) = (void *)174;
 static long (*bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
+
+/* 1 where x is not 0, without a branch. */
+static __always_inline u64 nonzero(u64 x)
+{
+	u64 minus = -x;
+
+	opaque(minus);
+	return (x | minus) >> 63;
+}
 
 /* Reads *src into dst through the fault-safe helper, at the running kernel's offset. */
 #define read_kernel(dst, src) bpf_probe_read_kernel(&(dst), sizeof(dst), __builtin_preserve_access_index(src))

@@ -68,6 +68,18 @@ static __always_inline void count_loss(u32 cause)
 	count_losses(cause, 1);
 }
 
+/* ns since `since`, or 0 and a loss where clocks of two CPUs disagree. */
+static __always_inline u64 elapsed(u64 since, u64 now)
+{
+	u64 ns = now - since, backwards = ns >> 63;
+
+	ns &= backwards - 1;
+	opaque(ns);
+	if (unlikely(backwards))
+		count_loss(LOSS_CLOCK);
+	return ns;
+}
+
 static __always_inline struct task_state *task_state(struct task_struct *task)
 {
 	return bpf_task_storage_get(&tasks, task, NULL, 0);

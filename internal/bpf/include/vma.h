@@ -36,29 +36,27 @@ struct vma {
 	u8 userfault_missing; /* for first touches */
 };
 
-/* include/linux/maple_tree.h: node layout on 64 bits, the same since 6.1. */
+/*
+ * include/linux/maple_tree.h: node layout on 64 bits, the same since 6.1. A tree of mappings has
+ * leaves, and above them nodes that know their largest gap (MT_FLAGS_ALLOC_RANGE).
+ */
 #define MAPLE_DEPTH_MAX 8
 #define MAPLE_LEAF_PIVOTS 15
 #define MAPLE_ARANGE_PIVOTS 9
 #define MAPLE_PIVOTS_OFFSET 8
-#define MAPLE_LEAF_SLOTS_OFFSET (8 + 15 * 8)
-#define MAPLE_ARANGE_SLOTS_OFFSET (8 + 9 * 8)
 #define MAPLE_TYPE(node) (((node) >> 3) & 0xf)
 #define MAPLE_ADDRESS(node) ((node) & ~0xffULL)
 #define MAPLE_LEAF_64 1
 #define MAPLE_ARANGE_64 3
 
 /* Returns the slot for addr: a child node or, from a leaf, a struct vm_area_struct *. */
-static __always_inline u64 maple_descend(u64 node, u64 addr)
+static __always_inline u64 maple_descend(u64 node, u64 addr, const int nr_pivots)
 {
 	u64 pivots[MAPLE_LEAF_PIVOTS];
-	u64 base = MAPLE_ADDRESS(node), slot = 0;
-	u64 arange = node >> 3 & node >> 4 & 1; /* of the types, MAPLE_ARANGE_64 alone has both bits */
-	u64 below = 1, i = 0;
+	u64 base = MAPLE_ADDRESS(node) + MAPLE_PIVOTS_OFFSET;
+	u64 below = 1, i = 0, slot = 0;
 
-	asm volatile("" : "+r"(arange)); /* a number to the compiler, which would branch on a condition */
-	/* Reading 15 pivots from a node of 9 reads its slots as well: still the same 256-byte node. */
-	if (bpf_probe_read_kernel(pivots, sizeof(pivots), (void *)(base + MAPLE_PIVOTS_OFFSET)))
+	if (bpf_probe_read_kernel(pivots, nr_pivots * 8, (void *)base))
 		return 0;
 	/*
 	 * The first pivot that is not below addr. The borrow of a subtraction tells, since both are below 2^63
@@ -66,14 +64,11 @@ static __always_inline u64 maple_descend(u64 node, u64 addr)
 	 * path for each, and the verifier walks them all at every depth.
 	 */
 #pragma unroll
-	for (int k = 0; k < MAPLE_LEAF_PIVOTS; k++) {
-		if (k == MAPLE_ARANGE_PIVOTS)
-			below &= ~arange;
+	for (int k = 0; k < nr_pivots; k++) {
 		below &= ((pivots[k] & ~(1ULL << 63)) - addr) >> 63;
 		i += below;
 	}
-	base += MAPLE_LEAF_SLOTS_OFFSET - arange * (MAPLE_LEAF_SLOTS_OFFSET - MAPLE_ARANGE_SLOTS_OFFSET) + i * 8;
-	bpf_probe_read_kernel(&slot, sizeof(slot), (void *)base);
+	bpf_probe_read_kernel(&slot, sizeof(slot), (void *)(base + (nr_pivots + i) * 8)); /* slots follow */
 	return slot;
 }
 
@@ -84,13 +79,9 @@ static __always_inline u64 maple_find(struct mm_struct *mm, u64 addr)
 	read_kernel(entry, &mm->mm_mt.ma_root); /* a number: the low bits of a node's address are its type */
 	if ((entry & 3) != 2 || entry <= 4096) /* xa_is_node(): only the root carries the mark */
 		return 0;
-	for (int depth = 0; depth < MAPLE_DEPTH_MAX && entry; depth++) {
-		u32 type = MAPLE_TYPE(entry);
-		entry = maple_descend(entry, addr);
-		if (type <= MAPLE_LEAF_64)
-			return entry;
-	}
-	return 0;
+	for (int above = 1; above < MAPLE_DEPTH_MAX && MAPLE_TYPE(entry) == MAPLE_ARANGE_64; above++)
+		entry = maple_descend(entry, addr, MAPLE_ARANGE_PIVOTS);
+	return MAPLE_TYPE(entry) == MAPLE_LEAF_64 ? maple_descend(entry, addr, MAPLE_LEAF_PIVOTS) : 0;
 }
 
 static __always_inline u32 memory_of(struct vm_area_struct *area, unsigned long flags, struct file *file)
