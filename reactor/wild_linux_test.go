@@ -30,7 +30,6 @@ func TestHandlersMayDoAnything(t *testing.T) {
 			if network == "tls" {
 				z.client = client
 			}
-			var err error
 			var cfg ListenConfig
 			address := "127.0.0.1:0"
 			switch network {
@@ -43,7 +42,7 @@ func TestHandlersMayDoAnything(t *testing.T) {
 			if z.network == "" {
 				z.network = network
 			}
-			z.listener, err = l.ListenConfig(cfg, z.network, address, func(c *Conn) Handler {
+			listener, err := l.ListenConfig(cfg, z.network, address, func(c *Conn) Handler {
 				w := z.catch()
 				w.act(c)
 				if z.rng.IntN(20) == 0 {
@@ -55,9 +54,10 @@ func TestHandlersMayDoAnything(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			on(t, l, func() { z.address = listener.Addr().String() })
 			rng := rand.New(rand.NewPCG(8, 8))
 			for range total {
-				z.visit(rng)
+				z.visit(listener, rng)
 			}
 			on(t, l, func() { z.tame = true })
 			for deadline, left := time.Now().Add(patience), 1; left > 0; time.Sleep(time.Millisecond) {
@@ -86,20 +86,22 @@ func TestHandlersMayDoAnything(t *testing.T) {
 }
 
 type zoo struct {
-	t        *testing.T
-	loop     *Loop
-	listener *Listener
-	network  string
-	client   *tls.Config
-	rng      *rand.Rand // the loop's
-	all      []*wild
-	dialed   int
-	tame     bool
+	t       *testing.T
+	loop    *Loop
+	network string
+	client  *tls.Config
+
+	// The loop's.
+	address string
+	rng     *rand.Rand
+	all     []*wild
+	dialed  int
+	tame    bool
 }
 
 // visit is a client that says something, or not, and leaves in one way or another.
-func (z *zoo) visit(rng *rand.Rand) {
-	c, err := net.Dial(z.network, z.listener.Addr().String())
+func (z *zoo) visit(s *Listener, rng *rand.Rand) {
+	c, err := net.Dial(z.network, s.Addr().String())
 	if errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
 		return // by accept
 	}
@@ -207,7 +209,7 @@ func (w *wild) act(c *Conn) {
 		case 14:
 			if z.dialed++; z.dialed < 500 {
 				other := z.catch()
-				if d, err := z.loop.DialTLS(z.network, z.listener.Addr().String(), 50*time.Millisecond, z.client, other); err == nil {
+				if d, err := z.loop.DialTLS(z.network, z.address, 50*time.Millisecond, z.client, other); err == nil {
 					other.act(d)
 				} else {
 					other.ended = true
