@@ -68,8 +68,11 @@ func readByParts(p []byte, addr uintptr) (int, error) {
 	n, err := advance(len(p), addr, addr, func(at, n uintptr) (sig uint32) {
 		_, sig, _, _ = readBytes(unsafe.Add(to, at), addr+at, n)
 		return sig
-	}, func(at uintptr) (err error) {
-		p[at], err = Guarded{}.Load8(addr + at)
+	}, func(at uintptr) error {
+		v, err := Guarded{}.Load8(addr + at)
+		if err == nil {
+			p[at] = v
+		}
 		return err
 	})
 	runtime.KeepAlive(p)

@@ -131,6 +131,22 @@ func TestOverlappingCopies(t *testing.T) {
 	}
 }
 
+// TestReadLeavesTheRestAlone reads up to an edge into memory that holds something.
+func TestReadLeavesTheRestAlone(t *testing.T) {
+	b := pages(t, 2)
+	noise(b[:pageSize])
+	unix.Mprotect(b[pageSize:], unix.PROT_NONE)
+	for before := range 200 {
+		p := bytes.Repeat([]byte{0xaa}, before+300)
+		want := slices.Clone(p)
+		copy(want, b[pageSize-before:pageSize])
+		n, err := Guarded{}.Read(p, address(b)+uintptr(pageSize-before))
+		if n != before || !errors.Is(err, ErrFault) || !bytes.Equal(p, want) {
+			t.Fatalf("%d before the edge: %d, %v, and then % x", before, n, err, p[n:n+4])
+		}
+	}
+}
+
 func TestCompareUpToAFault(t *testing.T) {
 	a, b := pages(t, 2), pages(t, 2)
 	unix.Mprotect(b[pageSize:], unix.PROT_NONE)
