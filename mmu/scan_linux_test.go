@@ -139,6 +139,31 @@ func TestScanFindsWhatWasTouched(t *testing.T) {
 	}
 }
 
+// TestScanUpToAnyEnd asks beyond what there can be.
+func TestScanUpToAnyEnd(t *testing.T) {
+	m, err := OpenPagemap(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	field := scanField(t)
+	for _, fallback := range []bool{false, true} {
+		for _, end := range []uintptr{0, 1 << 62, 1<<62 + 5, 1<<63 + 1, ^uintptr(0)} {
+			o := ScanOptions{Start: address(field), End: end, All: CategoryPresent, Return: CategoryPresent, Pages: 1, Fallback: fallback}
+			if r := scanned(t, 0, o); len(r) != 1 || r[0].Start < address(field) {
+				t.Errorf("up to %#x: %v", end, r)
+			}
+			o.Start = ^uintptr(0) - 5
+			if o.End != 0 && o.End < o.Start {
+				continue
+			}
+			if r := scanned(t, 0, o); len(r) != 0 {
+				t.Errorf("from %#x to %#x: %v", o.Start, o.End, r)
+			}
+		}
+	}
+}
+
 func TestScansThatMakeNoSense(t *testing.T) {
 	for _, o := range []ScanOptions{
 		{}, {Return: 1 << 20}, {Return: CategoryPresent, Start: 2, End: 1}, {Return: CategoryPresent, Pages: -1},
