@@ -139,6 +139,32 @@ func TestScanFindsWhatWasTouched(t *testing.T) {
 	}
 }
 
+// TestScanOfAProcessThatEnds kills it at the first of more regions than the kernel gives at a time.
+func TestScanOfAProcessThatEnds(t *testing.T) {
+	b := pages(t, 4000)
+	unix.Madvise(b, unix.MADV_NOHUGEPAGE)
+	for i := 0; i < 4000; i += 2 {
+		b[i*pageSize] = 1
+	}
+	for _, fallback := range []bool{false, true} {
+		child := forkWaiting(t)
+		o := ScanOptions{Start: address(b), All: CategoryPresent, Return: CategoryPresent, Fallback: fallback}
+		found, last := 0, error(nil)
+		for _, err := range Scan(child, o) {
+			if found == 0 {
+				unix.Kill(child, unix.SIGKILL)
+				unix.Wait4(child, nil, 0, nil)
+			}
+			if last = err; err == nil {
+				found++
+			}
+		}
+		if found == 0 || !errors.Is(last, ErrEnded) {
+			t.Errorf("%d regions, %v; want some and ErrEnded", found, last)
+		}
+	}
+}
+
 // TestScanUpToAnyEnd asks beyond what there can be.
 func TestScanUpToAnyEnd(t *testing.T) {
 	m, err := OpenPagemap(0)
