@@ -260,6 +260,29 @@ func TestHandlerKeepsWhatGoAskedFor(t *testing.T) {
 	}
 }
 
+// foreign has Go's handler look like one of C code that takes the number of the signal alone, and makes a bad
+// access. The kernel writes no siginfo_t then; what an earlier signal left on the stack stands there.
+func foreign() {
+	var action sigaction
+	if err := rtSigaction(syscall.SIGSEGV, nil, &action); err != nil {
+		panic(err)
+	}
+	action.flags &^= 0x4 // SA_SIGINFO
+	if err := rtSigaction(syscall.SIGSEGV, &action, nil); err != nil {
+		panic(err)
+	}
+	_, err := Guarded{}.Load8(0x5af3107a3000)
+	fmt.Print(err)
+}
+
+func TestHandlerWithoutSiginfo(t *testing.T) {
+	out, err := exec.Command(os.Args[0], asForeign).CombinedOutput()
+	want := "load from 0x5af3107a3000: address not accessible: segmentation fault, nothing mapped (SEGV_MAPERR)"
+	if err != nil || string(out) != want {
+		t.Errorf("%v, %s; want %s", err, out, want)
+	}
+}
+
 // TestGuardedCodeStandsTogether moves the marks, as a linker would that shuffles functions.
 func TestGuardedCodeStandsTogether(t *testing.T) {
 	begin, end := marks()

@@ -60,7 +60,8 @@ type sigaction struct {
 }
 
 // chainSignal puts our handler before the one that a signal has, and keeps everything else of it: Go's
-// handlers block all signals and run on the signal stack, and ours needs both.
+// handlers block all signals and run on the signal stack, and ours needs both. It also needs a siginfo_t, which
+// a handler that C code put before Go's may do without: then it gets one, and pays no heed.
 func chainSignal(signal syscall.Signal, next *uintptr) error {
 	var action sigaction
 	if err := rtSigaction(signal, nil, &action); err != nil {
@@ -68,6 +69,7 @@ func chainSignal(signal syscall.Signal, next *uintptr) error {
 	}
 	const (
 		dfl, ign = 0, 1 // SIG_DFL, SIG_IGN: no handler
+		sigInfo  = 0x00000004
 		onStack  = 0x08000000
 	)
 	if action.handler == dfl || action.handler == ign || action.flags&onStack == 0 {
@@ -75,6 +77,7 @@ func chainSignal(signal syscall.Signal, next *uintptr) error {
 	}
 	*next = action.handler
 	action.handler = handlerPC()
+	action.flags |= sigInfo
 	return rtSigaction(signal, &action, nil)
 }
 
