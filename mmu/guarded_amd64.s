@@ -360,3 +360,11 @@ TEXT ·handlerPC(SB), NOSPLIT, $0-8
 	LEAQ ·handler(SB), AX
 	MOVQ AX, ret+0(FP)
 	RET
+
+// func marks() (begin, end uintptr)
+TEXT ·marks(SB), NOSPLIT, $0-16
+	LEAQ ·guardedBegin(SB), AX
+	MOVQ AX, begin+0(FP)
+	LEAQ ·guardedEnd(SB), AX
+	MOVQ AX, end+8(FP)
+	RET

@@ -309,3 +309,11 @@ TEXT ·handlerPC(SB), NOSPLIT, $0-8
 	MOVD $·handler(SB), R0
 	MOVD R0, ret+0(FP)
 	RET
+
+// func marks() (begin, end uintptr)
+TEXT ·marks(SB), NOSPLIT, $0-16
+	MOVD $·guardedBegin(SB), R0
+	MOVD R0, begin+0(FP)
+	MOVD $·guardedEnd(SB), R0
+	MOVD R0, end+8(FP)
+	RET

@@ -2,6 +2,7 @@ package mmu
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -35,9 +36,9 @@ func (Guarded) Copy(dst, src uintptr, n int) (int, error) {
 }
 
 func copyByParts(dst, src uintptr, n int) (int, error) {
-	return advance(n, dst, src, func(at, n uintptr) (sig uint32) {
-		_, sig, _, _ = copyBytes(dst+at, src+at, n)
-		return sig
+	return advance(n, dst, src, func(at, n uintptr) uintptr {
+		_, sig, _, _ := copyBytes(dst+at, src+at, n)
+		return unless(sig, n)
 	}, func(at uintptr) error {
 		v, err := Guarded{}.Load8(src + at)
 		if err == nil {
@@ -65,11 +66,14 @@ func (Guarded) Read(p []byte, addr uintptr) (int, error) {
 
 func readByParts(p []byte, addr uintptr) (int, error) {
 	to := unsafe.Pointer(unsafe.SliceData(p))
-	n, err := advance(len(p), addr, addr, func(at, n uintptr) (sig uint32) {
-		_, sig, _, _ = readBytes(unsafe.Add(to, at), addr+at, n)
-		return sig
-	}, func(at uintptr) (err error) {
-		p[at], err = Guarded{}.Load8(addr + at)
+	n, err := advance(len(p), addr, addr, func(at, n uintptr) uintptr {
+		_, sig, _, _ := readBytes(unsafe.Add(to, at), addr+at, n)
+		return unless(sig, n)
+	}, func(at uintptr) error {
+		v, err := Guarded{}.Load8(addr + at)
+		if err == nil {
+			p[at] = v
+		}
 		return err
 	})
 	runtime.KeepAlive(p)
@@ -94,9 +98,9 @@ func (Guarded) Write(addr uintptr, p []byte) (int, error) {
 
 func writeByParts(addr uintptr, p []byte) (int, error) {
 	from := unsafe.Pointer(unsafe.SliceData(p))
-	n, err := advance(len(p), addr, addr, func(at, n uintptr) (sig uint32) {
-		_, sig, _, _ = writeBytes(addr+at, unsafe.Add(from, at), n)
-		return sig
+	n, err := advance(len(p), addr, addr, func(at, n uintptr) uintptr {
+		_, sig, _, _ := writeBytes(addr+at, unsafe.Add(from, at), n)
+		return unless(sig, n)
 	}, func(at uintptr) error {
 		return Guarded{}.Store8(addr+at, p[at])
 	})
@@ -109,9 +113,9 @@ func (Guarded) Zero(addr uintptr, n int) (int, error) {
 	if err := checkCount("zero", n); err != nil {
 		return 0, err
 	}
-	return advance(n, addr, addr, func(at, n uintptr) (sig uint32) {
-		_, sig, _, _ = zeroBytes(addr+at, 0, n)
-		return sig
+	return advance(n, addr, addr, func(at, n uintptr) uintptr {
+		_, sig, _, _ := zeroBytes(addr+at, 0, n)
+		return unless(sig, n)
 	}, func(at uintptr) error {
 		return Guarded{}.Store8(addr+at, 0)
 	})
@@ -139,12 +143,9 @@ func (Guarded) Compare(a, b uintptr, n int) (int, error) {
 		}
 		return nil
 	}
-	_, err := advance(n, a, b, func(at, n uintptr) uint32 {
+	_, err := advance(n, a, b, func(at, n uintptr) uintptr {
 		equal, sig, _, _ := matchBytes(a+at, b+at, n)
-		if sig == 0 && equal < uint64(n) {
-			return again // and find the byte
-		}
-		return sig
+		return unless(sig, uintptr(equal))
 	}, single)
 	if err == errDiffer {
 		err = nil
@@ -152,31 +153,30 @@ func (Guarded) Compare(a, b uintptr, n int) (int, error) {
 	return order, err
 }
 
-// again has advance take a range in smaller parts; no signal has this number.
-const again = ^uint32(0)
+var errDiffer = errors.New("bytes differ")
 
-var errDiffer = fmt.Errorf("bytes differ")
+// unless is n, or 0 where there was a signal: how far that had come is not known.
+func unless(sig uint32, n uintptr) uintptr {
+	if sig != 0 {
+		return 0
+	}
+	return n
+}
 
-// advance does n bytes by do, which returns a signal's number where it met one and may then have done any part
-// of its own, from the beginning on. Such a part is done again by pages, and what is left by one, a byte at a
-// time, which returns an error where the access is refused. Protection, files and mappings end at pages, so
-// this takes a byte or two; only where somebody changes them meanwhile does it take more. a and b are the two
-// ranges. It returns how many bytes were done.
-func advance(n int, a, b uintptr, do func(at, n uintptr) uint32, one func(at uintptr) error) (int, error) {
+// advance does n bytes by do, which returns how many of its own it did from the beginning on, and may have done
+// any part of the others where that is not all. These are done again by pages, and what is left by one, a byte at
+// a time, which returns an error where the access is refused. Protection, files and mappings end at pages, so this
+// takes a byte or two; only where somebody changes them meanwhile does it take more. a and b are the two ranges.
+// It returns how many bytes were done.
+func advance(n int, a, b uintptr, do func(at, n uintptr) uintptr, one func(at uintptr) error) (int, error) {
 	end := uintptr(n)
 	for at := uintptr(0); at < end; {
-		size := min(chunk, end-at)
-		if do(at, size) == 0 {
-			at += size
-			continue
-		}
-		for stop := at + size; at < stop; {
-			size := min(stop-at, toBoundary(a+at), toBoundary(b+at))
-			if do(at, size) == 0 {
-				at += size
-				continue
-			}
-			for stop := at + size; at < stop; at++ {
+		stop := at + min(chunk, end-at)
+		at += do(at, stop-at)
+		for at < stop {
+			stop := at + min(stop-at, toBoundary(a+at), toBoundary(b+at))
+			at += do(at, stop-at)
+			for ; at < stop; at++ {
 				if err := one(at); err != nil {
 					return int(at), err
 				}

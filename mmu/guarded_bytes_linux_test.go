@@ -131,6 +131,22 @@ func TestOverlappingCopies(t *testing.T) {
 	}
 }
 
+// TestReadLeavesTheRestAlone reads up to an edge into memory that holds something.
+func TestReadLeavesTheRestAlone(t *testing.T) {
+	b := pages(t, 2)
+	noise(b[:pageSize])
+	unix.Mprotect(b[pageSize:], unix.PROT_NONE)
+	for before := range 200 {
+		p := bytes.Repeat([]byte{0xaa}, before+300)
+		want := slices.Clone(p)
+		copy(want, b[pageSize-before:pageSize])
+		n, err := Guarded{}.Read(p, address(b)+uintptr(pageSize-before))
+		if n != before || !errors.Is(err, ErrFault) || !bytes.Equal(p, want) {
+			t.Fatalf("%d before the edge: %d, %v, and then % x", before, n, err, p[n:n+4])
+		}
+	}
+}
+
 func TestCompareUpToAFault(t *testing.T) {
 	a, b := pages(t, 2), pages(t, 2)
 	unix.Mprotect(b[pageSize:], unix.PROT_NONE)
@@ -149,6 +165,22 @@ func TestCompareUpToAFault(t *testing.T) {
 		b[pageSize-1] = 0
 		if order != -1 || err != nil {
 			t.Fatalf("different at the edge, %d before it: %d, %v", before, order, err)
+		}
+	}
+}
+
+// TestCompareLooksAtTheDifferenceOnly counts what advance does a byte at a time: the byte that differs.
+func TestCompareLooksAtTheDifferenceOnly(t *testing.T) {
+	for _, differs := range []uintptr{0, 1, 4000, 4095, 4096, chunk, 2*chunk + 5} {
+		var singles []uintptr
+		n, err := advance(3*chunk, 0, 100, func(at, n uintptr) uintptr {
+			return min(n, max(at, differs)-at)
+		}, func(at uintptr) error {
+			singles = append(singles, at)
+			return errDiffer
+		})
+		if n != int(differs) || err != errDiffer || len(singles) != 1 || singles[0] != differs {
+			t.Errorf("difference at %d: %d, %v; looked at %d", differs, n, err, singles)
 		}
 	}
 }
@@ -216,6 +248,8 @@ func BenchmarkGuarded(b *testing.B) {
 	bench("Copy4096", 4096, func() { g.Copy(dst, src, 4096) })
 	bench("copy4096", 4096, func() { copy(m[:4096], m[2*pageSize:]) })
 	bench("Compare4096", 4096, func() { g.Compare(dst, src, 4096) })
+	m[4000]++
+	bench("Compare4000", 4000, func() { g.Compare(dst, src, 4096) }) // bytes that are equal
 	bench("Zero4096", 4096, func() { g.Zero(dst, 4096) })
 	bench("fault", 1, func() { g.Load64(8) })
 }

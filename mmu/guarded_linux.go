@@ -24,7 +24,7 @@ import (
 //
 // On a processor with memory tags in use (arm64 MTE, synchronous) a wrong tag is a Fault too. All methods are
 // safe for concurrent use, in any goroutine. They return an error that matches [errors.ErrUnsupported] where
-// the Go runtime has no handler to chain to. Minimum kernel: any that Go runs on. No privilege.
+// the Go runtime has no handler to chain to, or the linker has shuffled functions (-randlayout). Minimum kernel: any that Go runs on. No privilege.
 //
 // [decision 18]: https://github.com/ring3-go/ring3/blob/main/docs/adr/0018-guarded-access-by-a-handler-of-our-own.md
 type Guarded struct{}
@@ -94,7 +94,7 @@ func (Guarded) Store8(addr uintptr, v uint8) error {
 }
 
 // Store16 stores two bytes from addr on, in the order of the host. Where they lie in two pages and the
-// second refuses, the processor stores neither.
+// second refuses, amd64 stores neither; arm64 may store the first.
 func (Guarded) Store16(addr uintptr, v uint16) error {
 	if err := ready(); err != nil {
 		return err

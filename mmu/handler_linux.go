@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
+	"runtime"
+	"strings"
 	"structs"
 	"sync"
 	"sync/atomic"
@@ -31,6 +34,9 @@ func ready() error {
 }
 
 func chain() error {
+	if err := together(marks()); err != nil {
+		return err
+	}
 	for _, h := range []struct {
 		signal syscall.Signal
 		next   *uintptr
@@ -54,7 +60,8 @@ type sigaction struct {
 }
 
 // chainSignal puts our handler before the one that a signal has, and keeps everything else of it: Go's
-// handlers block all signals and run on the signal stack, and ours needs both.
+// handlers block all signals and run on the signal stack, and ours needs both. It also needs a siginfo_t, which
+// a handler that C code put before Go's may do without: then it gets one, and pays no heed.
 func chainSignal(signal syscall.Signal, next *uintptr) error {
 	var action sigaction
 	if err := rtSigaction(signal, nil, &action); err != nil {
@@ -62,6 +69,7 @@ func chainSignal(signal syscall.Signal, next *uintptr) error {
 	}
 	const (
 		dfl, ign = 0, 1 // SIG_DFL, SIG_IGN: no handler
+		sigInfo  = 0x00000004
 		onStack  = 0x08000000
 	)
 	if action.handler == dfl || action.handler == ign || action.flags&onStack == 0 {
@@ -69,6 +77,7 @@ func chainSignal(signal syscall.Signal, next *uintptr) error {
 	}
 	*next = action.handler
 	action.handler = handlerPC()
+	action.flags |= sigInfo
 	return rtSigaction(signal, &action, nil)
 }
 
@@ -81,8 +90,38 @@ func rtSigaction(signal syscall.Signal, set, old *sigaction) error {
 	return nil
 }
 
-// handlerPC is the address of the handler.
+// together looks whether all the code that may fault stands between the marks, and nothing else. The linker keeps
+// the order of the source; with -randlayout it does not, and then the handler would take another's fault for ours.
+func together(begin, end uintptr) error {
+	wanted, found := map[string]bool{}, map[string]bool{}
+	for _, f := range []any{
+		guardedBegin, load8, load16, load32, load64, store8, store16, store32, store64,
+		readBytes, writeBytes, copyBytes, zeroBytes, matchBytes,
+	} {
+		wanted[functionAt(reflect.ValueOf(f).Pointer())] = true
+	}
+	const align = 16 // of functions, at the least
+	for pc := begin; pc < end; pc += align {
+		name := functionAt(pc)
+		if !wanted[name] {
+			return fmt.Errorf("guarded code: %s stands in between: %w", name, errors.ErrUnsupported)
+		}
+		found[name] = true
+	}
+	if len(found) != len(wanted) {
+		return fmt.Errorf("guarded code: not in one place: %w", errors.ErrUnsupported)
+	}
+	return nil
+}
+
+// functionAt is the name of a function in assembly, or of Go's wrapper of it.
+func functionAt(pc uintptr) string {
+	return strings.TrimSuffix(runtime.FuncForPC(pc).Name(), ".abi0")
+}
+
+// handlerPC is the address of the handler, and marks are those of guardedBegin and guardedEnd.
 func handlerPC() uintptr
+func marks() (begin, end uintptr)
 
 // handler is for the kernel alone to call.
 //
@@ -90,8 +129,6 @@ func handlerPC() uintptr
 func handler()
 
 // guardedBegin and guardedEnd mark the code that may fault, and landed is where that goes on which did.
-//
-//lint:ignore U1000 assembly refers to it
 func guardedBegin()
 
 //lint:ignore U1000 assembly refers to it

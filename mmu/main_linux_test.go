@@ -8,16 +8,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The first argument makes this binary something else than its tests: a process that makes a bad access, or one
-// that says a byte and waits for the end of its input.
+// The first argument makes this binary something else than its tests: a process that makes a bad access, one that
+// makes it guarded where a handler takes no siginfo_t, or one that says a byte and waits for the end of its input.
 const (
 	asVictim  = "ring3-victim"
+	asForeign = "ring3-foreign"
 	asWaiting = "ring3-waiting"
 )
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == asVictim {
 		victim(os.Args[2], os.Args[3])
+		os.Exit(0)
+	}
+	if len(os.Args) > 1 && os.Args[1] == asForeign {
+		foreign()
 		os.Exit(0)
 	}
 	if len(os.Args) > 1 && os.Args[1] == asWaiting {

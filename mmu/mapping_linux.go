@@ -45,6 +45,7 @@ type MapOptions struct {
 type Mapping struct {
 	file *os.File // of a memfd, which the Mapping owns
 	own  bool     // no bytes of anybody else are in the pages: anonymous, or a memfd
+	most uintptr  // of shared anonymous memory: its size, which the kernel fixes for good
 
 	mu     sync.RWMutex // held for writing where the memory moves or goes
 	length int
@@ -63,15 +64,15 @@ func NewAnonymous(length int, o MapOptions) (*Mapping, error) {
 // MapFile maps length bytes of a file from offset on, which need not be a multiple of the page size; nor need the
 // file be that long now. The file may be closed afterwards. With [Shared], stores go to the file.
 func MapFile(f *os.File, offset int64, length int, o MapOptions) (*Mapping, error) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
 	if offset < 0 {
 		return nil, fmt.Errorf("map %s from %d: %w", f.Name(), offset, os.ErrInvalid)
 	}
 	if o.PageSize != 0 {
 		return nil, fmt.Errorf("map %s: the file system decides on the page size: %w", f.Name(), os.ErrInvalid)
-	}
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return nil, err
 	}
 	var m *Mapping
 	controlErr := conn.Control(func(fd uintptr) {
@@ -156,6 +157,9 @@ func newMapping(what string, fd int, offset int64, length, flags int, o MapOptio
 		return nil, fmt.Errorf("map %s: %w", what, os.NewSyscallError("mmap", err))
 	}
 	m.base = uintptr(addr) + m.skip
+	if fd < 0 && shared {
+		m.most = m.size
+	}
 	if o.Lock { // MAP_LOCKED alone says nothing where it failed
 		if err := m.Lock(0, length); err != nil {
 			m.Close()

@@ -228,6 +228,28 @@ func TestRemapKeepsContents(t *testing.T) {
 	}
 }
 
+// TestSharedMemoryDoesNotGrow remaps what the kernel gives a fixed size, and touches all of it.
+func TestSharedMemoryDoesNotGrow(t *testing.T) {
+	m := anonymous(t, 4*pageSize-5, MapOptions{Perms: Readable | Writable | Shared})
+	content := make([]byte, 4*pageSize)
+	noise(content)
+	if _, err := m.WriteAt(content[:m.Len()], 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Remap(4*pageSize + 1); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("to more: %v", err)
+	}
+	for _, n := range []int{pageSize, 4*pageSize - 5} {
+		got := make([]byte, n)
+		if err := m.Remap(n); err != nil {
+			t.Error(err)
+		}
+		if _, err := m.ReadAt(got, 0); err != nil || !bytes.Equal(got, content[:n]) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
 // TestPagesDoAsTold looks in smaps for each option and call.
 func TestPagesDoAsTold(t *testing.T) {
 	m := anonymous(t, 16*pageSize, MapOptions{Populate: true})
@@ -379,6 +401,9 @@ func TestMappingsThatThereCannotBe(t *testing.T) {
 	}
 	if _, err := NewAnonymous(1<<62, MapOptions{}); !errors.Is(err, unix.ENOMEM) {
 		t.Errorf("more than there is: %v", err)
+	}
+	if _, err := MapFile(nil, -1, 10, MapOptions{}); !errors.Is(err, os.ErrInvalid) {
+		t.Errorf("no file: %v", err)
 	}
 	f.Close()
 	if _, err := MapFile(f, 0, 10, MapOptions{}); err == nil {

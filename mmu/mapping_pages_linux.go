@@ -35,9 +35,9 @@ const (
 
 // discards reports whether contents are lost.
 func (a Advice) discards() bool {
-	const dontNeedLocked = 24
+	const dontNeedLocked, hwPoison = 24, 100
 	switch a {
-	case AdviseDontNeed, AdviseFree, AdviseRemove, AdviseGuard, dontNeedLocked:
+	case AdviseDontNeed, AdviseFree, AdviseRemove, AdviseGuard, dontNeedLocked, hwPoison:
 		return true
 	}
 	return false
@@ -149,6 +149,7 @@ func (m *Mapping) SealFile(seals int) error {
 
 // Remap makes the mapping length bytes long, at another address where there is no room. It waits for calls that are
 // under way. Contents stay; what is added is zeros or more of the file. The file of a memfd is not made longer.
+// Shared anonymous memory does not grow beyond what it had at first: the error matches [errors.ErrUnsupported].
 func (m *Mapping) Remap(length int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -161,6 +162,9 @@ func (m *Mapping) Remap(length int) error {
 	size := m.roundUp(m.skip + uintptr(length))
 	if size < uintptr(length) {
 		return fmt.Errorf("remap to %d bytes: %w", length, unix.ENOMEM)
+	}
+	if m.most != 0 && size > m.most {
+		return fmt.Errorf("remap to %d bytes: shared anonymous memory does not grow: %w", length, errors.ErrUnsupported)
 	}
 	if size != m.size {
 		addr, _, errno := unix.Syscall6(unix.SYS_MREMAP, m.base-m.skip, m.size, size, unix.MREMAP_MAYMOVE, 0, 0)

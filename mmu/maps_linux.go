@@ -73,16 +73,21 @@ func consistent(pid int, file string) ([]VMA, error) {
 		}
 		again, err := readVMAs(pid, "maps")
 		if err != nil {
-			if errors.Is(err, ErrNoAddressSpace) || errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-				err = fmt.Errorf("%s: %w", procFile(pid, file), ErrEnded)
-			}
-			return vmas, err
+			return vmas, meanwhile(procFile(pid, file), err)
 		}
 		if sameMappings(vmas, again) {
 			return vmas, nil
 		}
 	}
 	return vmas, fmt.Errorf("%s: %w", procFile(pid, file), ErrChanged)
+}
+
+// meanwhile makes an error that there is no process into one that it has ended, for a caller who has seen it.
+func meanwhile(path string, err error) error {
+	if errors.Is(err, ErrNoAddressSpace) || errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("%s: %w", path, ErrEnded)
+	}
+	return err
 }
 
 func sameMappings(a, b []VMA) bool {

@@ -1,6 +1,7 @@
 package mmu
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -265,6 +267,44 @@ func TestNoAddressSpace(t *testing.T) {
 			t.Errorf("%d: %d mappings, %v", pid, len(vmas), err)
 		}
 		t.Logf("%d: %v", pid, err)
+	}
+}
+
+// TestNoAddressSpaceOfAProcessThatEnded asks for one that is not reaped yet, in each way, and measures it while
+// it ends.
+func TestNoAddressSpaceOfAProcessThatEnded(t *testing.T) {
+	child := quiet(t).Process.Pid
+	ctx, cancel := context.WithCancel(t.Context())
+	measured := make(chan error)
+	go func() {
+		_, err := MeasureWorkingSet(ctx, child, time.Hour)
+		measured <- err
+	}()
+	for { // until the marks are cleared
+		d, err := Rollup(child)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Referenced < d.Rss/2 {
+			break
+		}
+	}
+	unix.Kill(child, unix.SIGKILL)
+	var info unix.Siginfo
+	if err := unix.Waitid(unix.P_PID, child, &info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-measured; !errors.Is(err, ErrEnded) || !errors.Is(err, context.Canceled) {
+		t.Errorf("measured: %v", err)
+	}
+	_, mapsErr := Maps(child)
+	_, rollupErr := Rollup(child)
+	_, translateErr := Translate(child, 0)
+	for i, err := range []error{mapsErr, rollupErr, translateErr} {
+		if !errors.Is(err, ErrNoAddressSpace) {
+			t.Errorf("%d: %v", i, err)
+		}
 	}
 }
 

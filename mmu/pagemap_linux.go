@@ -115,6 +115,9 @@ type Pagemap struct {
 // [Maps]; where frames are hidden that is decided here. Close it when done.
 func OpenPagemap(pid int) (*Pagemap, error) {
 	f, err := os.Open(procFile(pid, "pagemap"))
+	if errors.Is(err, unix.ESRCH) {
+		return nil, fmt.Errorf("%w: %w", err, ErrNoAddressSpace)
+	}
 	if err != nil {
 		return nil, err
 	}

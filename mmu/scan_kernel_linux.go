@@ -34,19 +34,20 @@ func (s *scan) byKernel() error {
 		case err != nil:
 			return s.m.wrap(err)
 		}
+		// In an address space that goes away nothing is found; if it is still there now, it was before.
+		_, gone := s.m.entries(0, make([]uint64, 1))
 		for _, r := range regions[:n] {
 			if !s.add(Region{uintptr(r.Start), uintptr(r.End), Category(r.Categories)}) {
 				return nil
 			}
 		}
+		if gone != nil {
+			return gone
+		}
 		if arg.WalkEnd <= uint64(s.start) {
-			break // the address space has gone, or the kernel would say the same for ever
+			break // or the kernel would say the same for ever
 		}
 		s.start = uintptr(arg.WalkEnd)
-	}
-	if s.last == (Region{}) { // nothing: is the process still there?
-		_, err := s.m.entries(0, make([]uint64, 1))
-		return err
 	}
 	return nil
 }

@@ -109,8 +109,8 @@ func (m *Pagemap) Scan(o ScanOptions) iter.Seq2[Region, error] {
 		if over := s.end % m.page; over != 0 && s.end < -m.page {
 			s.end += m.page - over
 		}
-		if s.end == 0 {
-			s.end = userEnd(m.page)
+		if end := userEnd(m.page); s.end == 0 || s.end > end {
+			s.end = end // the kernel refuses what is beyond
 		}
 		err := errNoScan
 		if !o.Fallback {

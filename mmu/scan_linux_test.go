@@ -139,6 +139,57 @@ func TestScanFindsWhatWasTouched(t *testing.T) {
 	}
 }
 
+// TestScanOfAProcessThatEnds kills it at the first of more regions than the kernel gives at a time.
+func TestScanOfAProcessThatEnds(t *testing.T) {
+	b := pages(t, 4000)
+	unix.Madvise(b, unix.MADV_NOHUGEPAGE)
+	for i := 0; i < 4000; i += 2 {
+		b[i*pageSize] = 1
+	}
+	for _, fallback := range []bool{false, true} {
+		child := forkWaiting(t)
+		o := ScanOptions{Start: address(b), All: CategoryPresent, Return: CategoryPresent, Fallback: fallback}
+		found, last := 0, error(nil)
+		for _, err := range Scan(child, o) {
+			if found == 0 {
+				unix.Kill(child, unix.SIGKILL)
+				unix.Wait4(child, nil, 0, nil)
+			}
+			if last = err; err == nil {
+				found++
+			}
+		}
+		if found == 0 || !errors.Is(last, ErrEnded) {
+			t.Errorf("%d regions, %v; want some and ErrEnded", found, last)
+		}
+	}
+}
+
+// TestScanUpToAnyEnd asks beyond what there can be.
+func TestScanUpToAnyEnd(t *testing.T) {
+	m, err := OpenPagemap(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	field := scanField(t)
+	for _, fallback := range []bool{false, true} {
+		for _, end := range []uintptr{0, 1 << 62, 1<<62 + 5, 1<<63 + 1, ^uintptr(0)} {
+			o := ScanOptions{Start: address(field), End: end, All: CategoryPresent, Return: CategoryPresent, Pages: 1, Fallback: fallback}
+			if r := scanned(t, 0, o); len(r) != 1 || r[0].Start < address(field) {
+				t.Errorf("up to %#x: %v", end, r)
+			}
+			o.Start = ^uintptr(0) - 5
+			if o.End != 0 && o.End < o.Start {
+				continue
+			}
+			if r := scanned(t, 0, o); len(r) != 0 {
+				t.Errorf("from %#x to %#x: %v", o.Start, o.End, r)
+			}
+		}
+	}
+}
+
 func TestScansThatMakeNoSense(t *testing.T) {
 	for _, o := range []ScanOptions{
 		{}, {Return: 1 << 20}, {Return: CategoryPresent, Start: 2, End: 1}, {Return: CategoryPresent, Pages: -1},

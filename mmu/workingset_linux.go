@@ -28,8 +28,8 @@ type WorkingSet struct {
 // pages for being measured, and two measurements at a time disturb each other. Written counts pages that the
 // process wrote to for the first time since ClearSoftDirty, which costs it a fault for each.
 //
-// Where ctx ends first the result is of the time until then, with the error of ctx. Privilege is that of
-// [Maps], and clear_refs belongs to the user of the process.
+// Where ctx ends first the result is of the time until then, with the error of ctx. Where the process ends first
+// there is none, and [ErrEnded]. Privilege is that of [Maps], and clear_refs belongs to the user of the process.
 func MeasureWorkingSet(ctx context.Context, pid int, d time.Duration) (WorkingSet, error) {
 	var w WorkingSet
 	softErr := ClearSoftDirty(pid)
@@ -52,13 +52,15 @@ func MeasureWorkingSet(ctx context.Context, pid int, d time.Duration) (WorkingSe
 	reading := time.Now()
 	sum, err := Rollup(pid)
 	if err != nil {
-		return w, err
+		return w, errors.Join(ended, meanwhile(procFile(pid, "smaps_rollup"), err))
 	}
 	w.Elapsed = reading.Add(time.Since(reading) / 2).Sub(began)
 	w.Resident, w.Referenced = sum.Rss, sum.Referenced
 	if softErr == nil {
 		w.WrittenKnown = true
-		w.Written, err = softDirtyBytes(pid)
+		if w.Written, err = softDirtyBytes(pid); err != nil {
+			err = meanwhile(procFile(pid, "pagemap"), err)
+		}
 	}
 	return w, errors.Join(ended, err)
 }
