@@ -90,7 +90,7 @@ test-bench: ## test module bench, without measuring
 
 # What a test does for seconds, done for as long as it takes to believe it.
 soak: ## run the long forms of tests that have one: a quarter of an hour and more
-	RING3_SOAK=1 $(GO) test -count=1 -timeout 60m -p 1 $(SOAK_PACKAGES)
+	RING3_SOAK=60s $(GO) test -count=1 -timeout 60m -p 1 $(SOAK_PACKAGES)
 
 docs: ## check links, commands and paths in documents, and who imports whom
 	$(GO) test -count=1 ./internal/docs ./internal/floors

@@ -32,3 +32,16 @@ type Function struct {
 	// Call calls it once, from Go, with arguments that show what the lesson is about.
 	Call func()
 }
+
+// Parts calls the parts of a lesson's Run one after the other, and stops between two of them when ctx has ended.
+func Parts(ctx context.Context, w io.Writer, parts ...func(context.Context, io.Writer) error) error {
+	for _, part := range parts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := part(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -20,9 +20,9 @@ type goal struct {
 func goals() []goal {
 	return []goal{
 		{"raw system call", "C syscall()", 1.00, false, "raw-call"},
-		{"raw system call", "x/sys RawSyscall", 1.00, false, ""},
-		{"clock_gettime", "C through the vDSO", 1.30, false, ""},
-		{"clock_gettime", "time.Now", 0.65, false, ""},
+		{"raw system call", "x/sys RawSyscall", 1.00, false, "raw-call"},
+		{"clock_gettime", "C through the vDSO", 1.30, false, "clock"},
+		{"clock_gettime", "time.Now", 0.65, false, "clock"},
 		{"io_uring NOP, batches of 1, 32, 4096", "C liburing", 1.05, false, ""},
 		{"page-cache random read, depths of 1, 32, 128", "C liburing", 1.05, false, ""},
 		{"TCP echo, io_uring, 64 and 1,000 connections", "C liburing", 1.00, true, ""},
@@ -38,8 +38,8 @@ func goals() []goal {
 		{"fault observer", "bpftrace page_fault_user", 2.00, false, "observer-fault"},
 		{"observer start", "bpftrace", 0.30, false, "observer-start"},
 		{"observer memory", "bpftrace", 0.30, false, "observer-memory"},
-		{"guarded copy of 4 KiB", "copy", 1.10, false, ""},
-		{"PAGEMAP_SCAN over 1 GiB sparse, in throughput", "pagemap reads", 10, true, ""},
+		{"guarded copy of 4 KiB", "copy", 1.10, false, "guarded-copy"},
+		{"PAGEMAP_SCAN over 1 GiB sparse, in throughput", "pagemap reads", 10, true, "pagemap-scan"},
 	}
 }
 

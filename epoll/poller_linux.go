@@ -25,10 +25,11 @@ type Poller struct {
 	mu      sync.Mutex
 	table   table
 	waiters int        // inside the kernel, or on their way
-	left    *sync.Cond // a waiter has left
+	left    *sync.Cond // a waiter has left the kernel, or haunted has changed
 	// suspects is how many registrations ended while the kernel may have kept them, which it does for a
 	// descriptor that was closed before it was removed and has a duplicate, here or in a child.
 	suspects int
+	haunted  bool // one of those was reported: nobody waits until the last who did has rebuilt the set
 }
 
 // New makes an epoll instance with nothing registered. Both its descriptors are close-on-exec.
@@ -61,7 +62,8 @@ func newSet(wakefd int) (int, error) {
 }
 
 // FD returns the descriptor of the epoll instance, which is readable when an event is pending: for another
-// poller or a ring to wait on. It is the Poller's to close.
+// poller or a ring to wait on. It is the Poller's to close. Where the Poller has to make a new instance, see
+// [Poller.Remove], it has the same number, but who waits on it must register it anew.
 func (p *Poller) FD() int { return p.epfd }
 
 // Wake makes one call of [Poller.Wait] return, one that is under way or else the next. Calls that come
@@ -111,7 +113,7 @@ func (p *Poller) Close() error {
 		return nil
 	}
 	for p.waiters > 0 {
-		// An edge wakes one of those that wait; leave passes it on to the next.
+		// An edge wakes one of those that wait.
 		if err := p.ring(); err != nil {
 			return err
 		}

@@ -192,6 +192,7 @@ func TestAddReportsWhatTheKernelSays(t *testing.T) {
 		"registered already":    {r.fd, unix.EEXIST},
 		"not open":              {1 << 20, unix.EBADF},
 		"negative":              {-1, unix.EBADF},
+		"beyond 32 bits":        {r.fd + 1<<32, unix.EBADF},
 		"itself":                {p.FD(), unix.EINVAL},
 		"its own wake-up":       {p.wakefd, unix.EINVAL},
 		"a circle":              {other.FD(), unix.ELOOP},
@@ -238,6 +239,9 @@ func TestEventOfEndedRegistrationInsideABatchIsDropped(t *testing.T) {
 	w.write("x")
 	old := add(t, p, r.fd, In)
 	events := make([]Event, 4)
+	if err := p.enter(); err != nil {
+		t.Fatal(err)
+	}
 	n, errno := p.kernelWait(events, 0, nil)
 	if n != 1 || errno != 0 {
 		t.Fatal(n, errno)
@@ -246,7 +250,7 @@ func TestEventOfEndedRegistrationInsideABatchIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(t, p, r.fd, In) // the same number, the same slot
-	if n, _, err := p.sort(events[:n]); n != 0 || err != nil {
+	if n, _, err := p.leave(events[:n]); n != 0 || err != nil {
 		t.Errorf("%d events passed on, %v", n, err)
 	}
 }
@@ -297,6 +301,97 @@ func TestGhostOfClosedDescriptorNeitherReportsNorSpins(t *testing.T) {
 			expect(t, p, is(aliveTok, In), is(firedTok, In|Hup))
 		})
 	}
+}
+
+// However many wait: a ghost that some of them get while others sleep would have them spin.
+func TestGhostIsLaidWhileOthersWait(t *testing.T) {
+	p := newPoller(t)
+	const waiters = 3
+	var wait sync.WaitGroup
+	for range waiters {
+		wait.Go(func() {
+			for {
+				switch n, err := p.Wait(make([]Event, 1), -1); {
+				case errors.Is(err, ErrClosed):
+					return
+				case n != 0 || err != nil:
+					t.Error(n, err)
+				}
+			}
+		})
+	}
+	defer wait.Wait()
+	defer p.Close()
+	inKernel(t, waiters, unix.SYS_EPOLL_PWAIT2, unix.SYS_EPOLL_PWAIT)
+	r, w := pipe(t)
+	dup, err := unix.FcntlInt(uintptr(r.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newEnd(t, dup)
+	ghost := add(t, p, r.fd, In)
+	r.close()
+	if err := p.Remove(ghost); err == nil {
+		t.Fatal("Remove after close succeeded")
+	}
+	w.write("x")
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		p.mu.Lock()
+		laid := p.suspects == 0
+		p.mu.Unlock()
+		if laid {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the ghost is still there")
+		}
+	}
+	inKernel(t, waiters, unix.SYS_EPOLL_PWAIT2, unix.SYS_EPOLL_PWAIT)
+	events := make([]Event, 1)
+	if n, errno := p.kernelWait(events, 0, nil); n != 0 || errno != 0 {
+		t.Errorf("the kernel reports %v, %v", events[:n], errno)
+	}
+}
+
+// An event that came together with a ghost is passed on although the set cannot be rebuilt: it may be the only one.
+func TestEventBesideAGhostIsNotLost(t *testing.T) {
+	p := newPoller(t)
+	r, w := pipe(t)
+	dup, err := unix.FcntlInt(uintptr(r.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newEnd(t, dup)
+	ghost := add(t, p, r.fd, In)
+	alive, aliveW := pipe(t)
+	tok := add(t, p, alive.fd, In|EdgeTriggered)
+	r.close()
+	p.Remove(ghost)
+	w.write("x")
+	aliveW.write("x")
+
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := limit
+	none.Cur = 0
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	events := make([]Event, 4)
+	n, err := p.Wait(events, 0)
+	_, errAgain := p.Wait(make([]Event, 4), 0)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if n != 1 || err != nil || events[0].Token() != tok {
+		t.Errorf("%d events, %v; want that of %v", n, err, tok)
+	}
+	if !errors.Is(errAgain, unix.EMFILE) {
+		t.Errorf("the ghost alone: %v; want EMFILE", errAgain)
+	}
+	expect(t, p) // laid
 }
 
 func TestWaitReturnsWhenTheTimeoutIsOver(t *testing.T) {

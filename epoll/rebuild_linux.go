@@ -33,6 +33,9 @@ func (p *Poller) rebuild() error {
 		return err
 	}
 	defer unix.Close(epfd)
+	if err := copyBusyPoll(epfd, p.epfd); err != nil {
+		return err
+	}
 	for _, r := range registered {
 		s := p.table.get(r.token)
 		if s == nil || int(s.fd) != r.fd {

@@ -24,6 +24,9 @@ func (p *Poller) Add(fd int, events Events) (Token, error) {
 	if p.closed.Load() {
 		return 0, ErrClosed
 	}
+	if fd != int(int32(fd)) { // the kernel would take the low half
+		return 0, os.NewSyscallError("epoll_ctl", unix.EBADF)
+	}
 	if fd == p.wakefd { // in the set already, as part of the Poller
 		return 0, os.NewSyscallError("epoll_ctl", unix.EINVAL)
 	}

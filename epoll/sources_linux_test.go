@@ -103,6 +103,14 @@ func TestTimerExpires(t *testing.T) {
 			}
 			must(t, 0, err)
 			readyWithin(t, p, tok)
+			if err := tm.SetAt(time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC), 0); err != nil { // no int64 of ns
+				t.Fatal(err)
+			}
+			expect(t, p)
+			if err := tm.SetAt(time.Time{}, 0); err != nil { // long ago
+				t.Fatal(err)
+			}
+			readyWithin(t, p, tok)
 		})
 	}
 	if _, err := NewTimer(99); !errors.Is(err, unix.EINVAL) {
@@ -210,6 +218,22 @@ func TestWaitMaskLetsASignalIn(t *testing.T) {
 	}
 	if _, err := p.WaitMask(make([]Event, 1), -1, &unix.Sigset_t{}); !errors.Is(err, unix.EINTR) {
 		t.Errorf("WaitMask: %v; want EINTR", err)
+	}
+
+	// An event that is there comes before the signal, which stays pending until a wait has nothing else.
+	r, w := pipe(t)
+	tok := add(t, p, r.fd, In)
+	w.write("x")
+	if err := unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGURG); err != nil {
+		t.Fatal(err)
+	}
+	events := make([]Event, 1)
+	if n, err := p.WaitMask(events, -1, &unix.Sigset_t{}); n != 1 || err != nil || events[0].Token() != tok {
+		t.Errorf("WaitMask with an event: %d, %v", n, err)
+	}
+	r.drain()
+	if _, err := p.WaitMask(events, time.Hour, &unix.Sigset_t{}); !errors.Is(err, unix.EINTR) {
+		t.Errorf("WaitMask after it: %v; want EINTR", err)
 	}
 }
 

@@ -47,8 +47,12 @@ func (t *Timer) SetAt(at time.Time, every time.Duration) error {
 	if t.clock != Realtime { // time.Time says nothing of other clocks
 		return os.NewSyscallError("timerfd_settime", unix.EINVAL)
 	}
+	value := timespec(1) // the first there is; the kernel takes 0 for "never"
+	if at.After(time.Unix(0, 0)) {
+		value.Sec, value.Nsec = at.Unix(), int64(at.Nanosecond()) // UnixNano ends in 2262
+	}
 	return t.set(unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET,
-		unix.ItimerSpec{Value: timespec(time.Duration(max(at.UnixNano(), 1))), Interval: timespec(every)})
+		unix.ItimerSpec{Value: value, Interval: timespec(every)})
 }
 
 // Stop unsets the timer.

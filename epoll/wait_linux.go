@@ -35,24 +35,26 @@ func (p *Poller) wait(events []Event, timeout time.Duration, mask *unix.Sigset_t
 	if len(events) == 0 {
 		return 0, os.NewSyscallError("epoll_wait", unix.EINVAL)
 	}
-	if err := p.enter(); err != nil {
-		return 0, err
-	}
 	var deadline time.Time
 	if timeout > 0 {
 		deadline = time.Now().Add(timeout)
 	}
 	for {
+		if err := p.enter(); err != nil {
+			return 0, err
+		}
 		n, errno := p.kernelWait(events, timeout, mask)
 		over := timeout == 0 || timeout > 0 && n == 0 && errno == 0 && !time.Now().Before(deadline)
-		n, woken, err := p.sort(events[:n])
+		n, woken, err := p.leave(events[:n])
 		switch {
+		case n > 0:
+			return n, nil // whatever went wrong with a ghost comes again
 		case err != nil:
-			return 0, p.leave(err)
+			return 0, err
 		case errno == unix.EINTR && mask != nil || errno != 0 && errno != unix.EINTR:
-			return 0, p.leave(os.NewSyscallError("epoll_wait", errno))
-		case n > 0 || woken || over || p.closed.Load():
-			return n, p.leave(nil)
+			return 0, os.NewSyscallError("epoll_wait", errno)
+		case woken || over:
+			return 0, nil
 		}
 		// Interrupted; or every event was of a registration that has ended; or the timeout is longer than
 		// the kernel's longest.
@@ -66,6 +68,9 @@ func (p *Poller) wait(events []Event, timeout time.Duration, mask *unix.Sigset_t
 func (p *Poller) enter() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for p.haunted && !p.closed.Load() {
+		p.left.Wait()
+	}
 	if p.closed.Load() {
 		return ErrClosed
 	}
@@ -73,30 +78,22 @@ func (p *Poller) enter() error {
 	return nil
 }
 
-// leave counts it out, and returns what Wait has to return.
-func (p *Poller) leave(err error) error {
+// leave counts it out, and looks at what the kernel returned. It keeps the events of registrations that are
+// there, in order, at the front of events, and returns how many.
+func (p *Poller) leave(events []Event) (n int, woken bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiters--
 	if p.closed.Load() {
 		p.left.Broadcast()
-		return ErrClosed
+		return 0, false, ErrClosed
 	}
-	return err
-}
-
-// sort looks at what the kernel returned. It keeps the events of registrations that are there, in order,
-// at the front of events.
-func (p *Poller) sort(events []Event) (n int, woken bool, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	ghosts := false
 	for i := range events {
 		ev := &events[i]
 		t := ev.Token()
 		if t == wakeToken {
-			woken = true
-			p.woken.Store(false)
+			woken = p.woken.Swap(false) // or it was rung for other reasons
 			continue
 		}
 		s := p.table.get(t)
@@ -113,10 +110,24 @@ func (p *Poller) sort(events []Event) (n int, woken bool, err error) {
 		}
 		n++
 	}
-	if ghosts && p.suspects > 0 && p.waiters == 1 && !p.closed.Load() {
-		err = p.rebuild()
+	if ghosts && p.suspects > 0 {
+		p.haunted = true
+	}
+	if p.haunted {
+		err = p.exorcise()
 	}
 	return n, woken, err
+}
+
+// exorcise is for everybody who leaves while the set has a ghost. The last rebuilds the set; the others get the next
+// out of the kernel. The caller holds p.mu.
+func (p *Poller) exorcise() error {
+	if p.waiters > 0 {
+		return p.ring() // an edge wakes one of those that wait
+	}
+	p.haunted = false
+	p.left.Broadcast()
+	return p.rebuild()
 }
 
 // kernelWait is one epoll_pwait2(2), or epoll_pwait(2) where that is refused. A negative timeout is none.

@@ -18,17 +18,19 @@ type Conn struct {
 	fd      int
 	slot    uint64 // the driver's
 	out     output
-	alarm   alarm // for the earlier deadline
+	alarm   alarm // for the earliest deadline
 	readBy  int64 // deadlines, in ticks; 0: none
 	writeBy int64
+	dialBy  int64    // for Open
 	tls     *tlsConn // nil without
 	reason  error    // why it is closing
 
 	opened   bool // Open was called
 	dialing  bool
-	dialBy   bool // the read deadline is that of Dial
 	gone     bool // closed: the handler has been told
 	closing  bool // closes when all output is sent
+	aborted  bool // closes without that
+	late     bool // Close was called, but the handshake goes on for what was written
 	half     bool // writing half is, or will be, shut down
 	halfDone bool
 	tlsEnded bool // EOF was called for an end that TLS has seen
@@ -54,8 +56,14 @@ func (c *Conn) Post(f func(*Conn)) error {
 	})
 }
 
-// SetHandler replaces the handler: the next event goes to h. For protocols that begin with another.
-func (c *Conn) SetHandler(h Handler) { c.handler = h }
+// SetHandler replaces the handler: the next event goes to h. For protocols that begin with another. A nil h ignores
+// everything, as [Base] does.
+func (c *Conn) SetHandler(h Handler) {
+	if h == nil {
+		h = Base{}
+	}
+	c.handler = h
+}
 
 // Write sends b, or as much as the kernel takes at once, and keeps a copy of the rest to send later, in order. It
 // does not block, and b is the caller's again when it returns. A return of nil means that b will be sent unless the
@@ -66,7 +74,7 @@ func (c *Conn) Write(b []byte) error {
 	if c.gone || c.half || c.closing {
 		return ErrClosed
 	}
-	if c.out.size+len(b) > c.loop.opts.WriteLimit {
+	if c.Buffered()+len(b) > c.loop.opts.WriteLimit {
 		return ErrWriteLimit
 	}
 	if c.tls != nil {
@@ -107,7 +115,16 @@ func (c *Conn) needFlush() {
 }
 
 // Buffered returns how many bytes of output are kept.
-func (c *Conn) Buffered() int { return c.out.size }
+func (c *Conn) Buffered() int {
+	if c.gone {
+		return 0
+	}
+	n := c.out.size
+	if c.tls != nil {
+		n += len(c.tls.early)
+	}
+	return n
+}
 
 // Pause stops the reading of input. What has been read may still be delivered, and the end of the connection is
 // noticed late or not at all. It does not touch what the kernel receives and acknowledges.
@@ -130,16 +147,30 @@ func (c *Conn) CloseWrite() error {
 		}
 	}
 	c.half = true
-	c.sent(0)
+	c.endHalf()
 	return nil
+}
+
+// endHalf shuts down the writing half if there is no output to wait for.
+func (c *Conn) endHalf() {
+	if c.out.size == 0 {
+		c.loop.Post(func() { c.sent(0) }) // which may be the end of all
+	}
 }
 
 // Close closes the connection when all output is sent, or the write deadline is over; input is not read any more.
 // Handler.Closed is called then, not before Close returns. Without a write deadline a peer that does not read can
 // make that take for ever; see [Conn.Abort].
+//
+// Sent is what the kernel has taken. It resets a TCP connection that is closed with input unread, and what it had taken
+// may be lost to the peer. Where the peer may still be sending, call CloseWrite, and Close on EOF.
 func (c *Conn) Close() error {
-	if c.gone || c.closing {
+	if c.gone || c.closing || c.late {
 		return ErrClosed
+	}
+	if c.tls != nil && len(c.tls.early) > 0 {
+		c.late, c.half = true, true
+		return nil
 	}
 	if c.tls != nil && !c.half {
 		c.tls.closeWrite() // where that fails, the connection has failed
@@ -147,25 +178,20 @@ func (c *Conn) Close() error {
 	c.closing = true
 	c.updateRead()
 	if c.out.size == 0 {
-		c.loop.Post(func() { c.shut(nil) })
+		c.loop.Post(func() { c.shut(c.reason) })
 	}
 	return nil
 }
 
 // Abort closes the connection now and drops what is not sent; the peer of a TCP connection sees a reset.
-// Handler.Closed is called with err, not before Abort returns.
+// Handler.Closed is called with err, not before Abort returns. It may follow Close.
 func (c *Conn) Abort(err error) {
-	if c.gone {
+	if c.gone || c.aborted {
 		return
 	}
-	c.closing = true
+	c.closing, c.aborted, c.reason = true, true, err
 	c.updateRead()
-	c.loop.Post(func() {
-		if !c.gone {
-			reset(c.fd)
-			c.shut(err)
-		}
-	})
+	c.loop.Post(func() { c.shut(err) })
 }
 
 // LocalAddr returns the address of this end, a *net.TCPAddr or *net.UnixAddr, or nil once it has closed.
@@ -183,7 +209,7 @@ func (c *Conn) address(of func(fd int) net.Addr) net.Addr {
 
 // SetReadDeadline sets when the connection fails with os.ErrDeadlineExceeded unless the deadline is moved first.
 // The zero time is none. It costs a few instructions, so it may be moved with each message. Precision: a millisecond,
-// later.
+// later. It ends with Close, which reads no more.
 func (c *Conn) SetReadDeadline(t time.Time) { c.setDeadline(&c.readBy, t) }
 
 // SetWriteDeadline is the same for output: the connection fails if some is still kept then.
@@ -209,10 +235,19 @@ func (c *Conn) updateAlarm() {
 	}
 }
 
-func (c *Conn) deadline() int64 {
-	by := c.readBy
-	if c.out.size > 0 && c.writeBy != 0 && (by == 0 || c.writeBy < by) {
-		by = c.writeBy
+// deadline is the earliest that holds now, or 0.
+func (c *Conn) deadline() (by int64) {
+	earliest := func(at int64) {
+		if at != 0 && (by == 0 || at < by) {
+			by = at
+		}
+	}
+	earliest(c.dialBy)
+	if !c.closing || c.dialing {
+		earliest(c.readBy)
+	}
+	if c.out.size > 0 {
+		earliest(c.writeBy)
 	}
 	return by
 }
@@ -255,18 +290,19 @@ func (c *Conn) begin() {
 		c.open()
 	}
 	c.updateRead()
-	if c.out.size > 0 {
+	switch {
+	case c.gone:
+	case c.out.size > 0:
 		c.needFlush()
+	case c.half:
+		c.endHalf()
 	}
 }
 
 func (c *Conn) open() {
-	c.opened = true
-	if c.dialBy {
-		c.dialBy, c.readBy = false, 0
-	}
+	c.opened, c.dialBy = true, 0
 	c.handler.Open(c)
-	if c.loop.draining {
+	if c.loop.draining && !c.gone {
 		c.drain()
 	}
 	c.updateRead()
@@ -373,7 +409,7 @@ func (c *Conn) sent(n int) {
 	case c.closing:
 		c.loop.current = c
 		c.shut(c.reason)
-	case c.half && !c.halfDone && !c.dialing:
+	case c.half && !c.halfDone && !c.dialing && (c.tls == nil || c.tls.done):
 		c.halfDone = true
 		if err := shutdownWrite(c.fd); err != nil {
 			c.failed(err)
@@ -395,6 +431,10 @@ func (c *Conn) shut(err error) {
 	if !c.leave() {
 		return
 	}
+	if c.aborted {
+		reset(c.fd)
+		err = c.reason
+	}
 	c.loop.driver.detach(c, nil)
 	if c.tls != nil {
 		c.tls.stop()
@@ -410,10 +450,12 @@ func (c *Conn) leave() bool {
 	}
 	c.gone = true
 	c.loop.timers.stop(&c.alarm)
-	c.out.clear(&c.loop.supply)
 	delete(c.loop.conns, c)
 	return true
 }
+
+// dropOutput is for the driver, when nothing of it is on its way any more.
+func (c *Conn) dropOutput() { c.out.clear(&c.loop.supply) }
 
 // String names the connection by its ends, for messages.
 func (c *Conn) String() string {

@@ -576,4 +576,261 @@ func TestAdoptAndRelease(t *testing.T) {
 	if _, err := l.Adopt(a, echo{}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a connection without a descriptor: %v", err)
 	}
+	if _, err := l.Adopt(nil, echo{}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("no connection: %v", err)
+	}
+	packets, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packets.Close()
+	if _, err := l.Adopt(packets, echo{}); !errors.Is(err, unix.EPROTOTYPE) {
+		t.Errorf("a socket of datagrams: %v", err)
+	}
+	on(t, l, func() {
+		c, err := l.Dial("tcp", unusedPort(t), 0, echo{})
+		if err == nil {
+			err = c.Release(func(net.Conn, error) { t.Error("released") })
+		}
+		if !errors.Is(err, unix.ENOTCONN) {
+			t.Errorf("a connection that does not stand: %v", err)
+		}
+	})
+}
+
+// Whoever shares a connection, as a child does that inherited it, may make it blocking.
+func TestConnectionThatOthersMakeBlocking(t *testing.T) {
+	l := start(t, Options{WriteLimit: 64 << 20})
+	r := newRecorder(t)
+	r.open = func(c *Conn) {
+		if err := unix.SetNonblock(c.fd, false); err != nil {
+			t.Error(err)
+		}
+		c.Write(make([]byte, 16<<20))
+	}
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	r.expect("open")
+	on(t, l, func() {}) // it is not in write
+	if n, err := io.CopyN(io.Discard, c, 16<<20); err != nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+// Output that is sent after the batch calls handlers too: Drained, and Closed.
+func TestPanicWhileOutputIsFlushed(t *testing.T) {
+	l := start(t, Options{HighWater: 1000, WriteLimit: 64 << 20})
+	reason := errors.New("a mistake")
+	r := newRecorder(t)
+	r.drained = func(*Conn) { panic(reason) }
+	keep := func(c *Conn) { // output, with room for it in the kernel when the handler returns
+		for c.Buffered() == 0 {
+			c.Write(make([]byte, 100_000))
+		}
+	}
+	read := make(chan struct{})
+	r.data = func(c *Conn, _ []byte) {
+		keep(c)
+		read <- struct{}{}
+		<-read
+	}
+	bystander := dial(t, serve(t, l, echoes))
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	say(t, c, "x")
+	<-read
+	c.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // all that the kernel has
+	io.Copy(io.Discard, c)
+	on := make(chan struct{})
+	l.Post(func() { close(on) }) // runs after that batch
+	read <- struct{}{}
+	r.expectClosed(reason)
+	<-on
+	say(t, bystander, "a")
+	hear(t, bystander, "a")
+}
+
+func TestPanicInReportIsTheEndOfNothing(t *testing.T) {
+	l := start(t, Options{Report: func(error) { panic("not even this") }})
+	reason := errors.New("a mistake")
+	r := newRecorder(t)
+	r.data = func(*Conn, []byte) { panic(reason) }
+	say(t, dial(t, serve(t, l, func(*Conn) Handler { return r })), "x")
+	r.expectClosed(reason)
+}
+
+func TestReleaseInAccept(t *testing.T) {
+	l := start(t, Options{})
+	got := make(chan net.Conn, 1)
+	r := newRecorder(t)
+	var others []int
+	c := dial(t, serve(t, l, func(c *Conn) Handler {
+		err := c.Release(func(c net.Conn, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			got <- c
+		})
+		var pipe [2]int // takes the number that has become free
+		if err := errors.Join(err, unix.Pipe2(pipe[:], unix.O_CLOEXEC)); err != nil {
+			t.Error(err)
+		}
+		others = pipe[:]
+		return r
+	}))
+	ours := <-got
+	defer ours.Close()
+	say(t, ours, "by hand")
+	hear(t, c, "by hand")
+	on(t, l, func() {})
+	for _, fd := range others {
+		if err := unix.Close(fd); err != nil {
+			t.Errorf("another's descriptor: %v", err)
+		}
+	}
+	if len(r.calls) != 0 {
+		t.Errorf("the handler heard of it: %q", <-r.calls)
+	}
+}
+
+// Closed is the last that a handler hears, so it is not called inside of what the handler calls.
+func TestCloseWriteOfTheLastHalf(t *testing.T) {
+	l := start(t, Options{})
+	r := newRecorder(t)
+	r.eof = func(c *Conn) {
+		if err := c.CloseWrite(); err != nil {
+			t.Error(err)
+		}
+		r.calls <- "after CloseWrite"
+	}
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	c.(*net.TCPConn).CloseWrite()
+	ends(t, c)
+	r.expect("open", "eof", "after CloseWrite", "closed")
+	r.expectClosed(nil)
+
+	t.Run("before it stands", func(t *testing.T) {
+		r := newRecorder(t)
+		s := serve(t, l, echoes)
+		on(t, l, func() {
+			c, err := l.Dial("tcp", s.Addr().String(), patience, r)
+			if err == nil {
+				err = c.CloseWrite()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		r.expect("open", "eof", "closed")
+	})
+}
+
+func TestAbortAfterClose(t *testing.T) {
+	l := start(t, Options{})
+	reason := errors.New("enough")
+	r := newRecorder(t)
+	r.data = func(c *Conn, _ []byte) { c.Close(); c.Abort(reason); c.Abort(nil) }
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	say(t, c, "x")
+	if _, err := io.ReadAll(c); !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("peer: %v; want ECONNRESET", err)
+	}
+	r.expectClosed(reason)
+}
+
+// Close sends what was written, however long ago the peer should have said something.
+func TestReadDeadlineEndsWithClose(t *testing.T) {
+	l := start(t, Options{WriteLimit: 64 << 20})
+	const size = 16 << 20
+	r := newRecorder(t)
+	passed := make(chan struct{})
+	r.data = func(c *Conn, _ []byte) {
+		c.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
+		c.Write(make([]byte, size))
+		c.Close()
+		l.AfterFunc(10*time.Millisecond, func() { close(passed) })
+	}
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	say(t, c, "x")
+	<-passed
+	if n, err := io.Copy(io.Discard, c); n != size || err != nil {
+		t.Errorf("%d bytes, %v; want %d", n, err, size)
+	}
+	r.expectClosed(nil)
+}
+
+// Dial's timeout and the program's deadline are two.
+func TestDeadlineSetWhileDialing(t *testing.T) {
+	l := start(t, Options{})
+	s := serve(t, l, echoes)
+	r := newRecorder(t)
+	on(t, l, func() {
+		c, err := l.Dial("tcp", s.Addr().String(), 2*patience, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	})
+	r.expectClosed(os.ErrDeadlineExceeded)
+}
+
+func TestNilHandlerIgnoresEverything(t *testing.T) {
+	reports := make(chan error, 10)
+	l := start(t, Options{Report: func(err error) { reports <- err }})
+	s := serve(t, l, func(c *Conn) Handler { c.Post(func(c *Conn) { c.SetHandler(nil) }); return echo{} })
+	on(t, l, func() {
+		c, err := l.Dial("tcp", s.Addr().String(), 0, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c.Write([]byte("x"))
+		c.CloseWrite()
+	})
+	for left := 1; left > 0; time.Sleep(time.Millisecond) {
+		on(t, l, func() { left = len(l.conns) })
+	}
+	if len(reports) != 0 {
+		t.Error(<-reports)
+	}
+}
+
+// A connection that ends before the loop has taken it on is not taken on.
+func TestConnectionThatEndsAtOnce(t *testing.T) {
+	l := start(t, Options{})
+	s := serve(t, l, echoes)
+	r := newRecorder(t)
+	on(t, l, func() {
+		c, err := l.Dial("tcp", s.Addr().String(), 0, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c.SetReadDeadline(time.Now())
+		time.Sleep(3 * time.Millisecond) // ticks: it is over in this round, before what Dial has posted
+	})
+	r.expect("closed")
+	r.expectClosed(os.ErrDeadlineExceeded)
+
+	ours := dial(t, s)
+	on(t, l, func() {
+		c, err := l.Adopt(ours, r)
+		if err == nil {
+			err = c.Release(func(c net.Conn, err error) {
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				c.Close()
+			})
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	for left := 1; left > 0; time.Sleep(time.Millisecond) { // the other end of it
+		on(t, l, func() { left = len(l.conns) })
+	}
+	if len(r.calls) != 0 {
+		t.Errorf("the handler heard of it: %q", <-r.calls)
+	}
 }

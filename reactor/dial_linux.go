@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -45,18 +46,20 @@ func (l *Loop) DialTLS(network, address string, timeout time.Duration, cfg *tls.
 		}
 	}
 	c := l.makeConn(fd)
-	c.handler = h
+	c.SetHandler(h)
 	c.dialing = true
 	if cfg != nil {
 		c.tls = newTLS(c, cfg, true)
 	}
 	deadline := time.Now().Add(timeout)
 	err = l.Post(func() {
+		if c.gone { // by a deadline that was set at once
+			return
+		}
 		l.conns[c] = struct{}{}
 		l.current = c
 		if timeout > 0 {
-			c.dialBy = true
-			c.SetReadDeadline(deadline)
+			c.setDeadline(&c.dialBy, deadline)
 		}
 		if err := l.driver.attach(c); err != nil {
 			c.failed(err)
@@ -76,16 +79,19 @@ func (l *Loop) DialTLS(network, address string, timeout time.Duration, cfg *tls.
 // Adopt takes over a connection of package net, TCP or unix: it duplicates its descriptor and closes conn. Bytes that
 // somebody has read from conn and not used are lost to the handler. Safe for concurrent use.
 //
-// Errors: errors.ErrUnsupported for a connection without a descriptor of its own, such as one with TLS; [ErrClosed],
-// and conn is closed all the same.
+// Errors: errors.ErrUnsupported for a connection without a descriptor of its own, such as one with TLS; EPROTOTYPE for
+// one of datagrams; EMFILE. Then conn is as it was. [ErrClosed], and conn is closed all the same.
 func (l *Loop) Adopt(conn net.Conn, h Handler) (*Conn, error) {
 	fd, err := takeOver(conn)
 	if err != nil {
 		return nil, err
 	}
 	c := l.makeConn(fd)
-	c.handler = h
+	c.SetHandler(h)
 	err = l.Post(func() {
+		if c.gone { // released at once
+			return
+		}
 		l.conns[c] = struct{}{}
 		l.current = c
 		if err := l.driver.attach(c); err != nil {
@@ -102,39 +108,48 @@ func (l *Loop) Adopt(conn net.Conn, h Handler) (*Conn, error) {
 }
 
 func takeOver(conn net.Conn) (fd int, err error) {
-	raw, ok := conn.(interface{ File() (*os.File, error) })
+	fail := func(err error) (int, error) {
+		return -1, &net.OpError{Op: "adopt", Net: "connection", Err: err}
+	}
+	raw, ok := conn.(syscall.Conn)
 	if !ok {
-		return -1, &net.OpError{Op: "adopt", Net: conn.LocalAddr().Network(), Err: errNoDescriptor}
+		return fail(errNoDescriptor)
 	}
-	f, err := raw.File()
+	if fd, err = duplicate(raw); err != nil {
+		return fail(err)
+	}
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err == nil && kind != unix.SOCK_STREAM {
+		err = unix.EPROTOTYPE
+	}
 	if err != nil {
-		return -1, err
-	}
-	defer f.Close()
-	fd, err = unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return -1, os.NewSyscallError("fcntl", err)
-	}
-	// File has made the shared description blocking.
-	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)
-		return -1, os.NewSyscallError("fcntl", err)
+		return fail(os.NewSyscallError("getsockopt", err))
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // as a rule it is
+		unix.Close(fd)
+		return fail(os.NewSyscallError("fcntl", err))
 	}
 	conn.Close()
 	return fd, nil
 }
 
-// Release takes the connection off the loop, without a word to its handler, and gives it to done as one of package net:
-// when the driver has let go of it, on the loop. Output that is kept is lost; wait until there is none. A connection
-// with TLS cannot be released: errors.ErrUnsupported.
+// Release takes the connection off the loop and gives it to done as one of package net: when the driver has let go of it,
+// on the loop. The handler hears no more then. Output that is kept is lost; wait until there is none. done may get an error,
+// such as EMFILE, because package net takes a descriptor of its own: the connection is closed then.
+//
+// Errors: errors.ErrUnsupported for a connection with TLS; ENOTCONN for one that does not stand yet; [ErrClosed].
 func (c *Conn) Release(done func(net.Conn, error)) error {
-	if c.tls != nil {
-		return &net.OpError{Op: "release", Net: "tcp", Err: errNoDescriptor}
-	}
-	if !c.leave() {
+	switch {
+	case c.gone:
 		return ErrClosed
+	case c.tls != nil:
+		return &net.OpError{Op: "release", Net: "tcp", Err: errNoDescriptor}
+	case c.dialing:
+		return &net.OpError{Op: "release", Net: "tcp", Err: unix.ENOTCONN}
 	}
 	c.loop.driver.detach(c, func(fd int) {
+		c.leave()
 		f := os.NewFile(uintptr(fd), "connection")
 		defer f.Close() // FileConn duplicates
 		done(net.FileConn(f))

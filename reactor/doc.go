@@ -22,8 +22,10 @@
 //
 // Handlers, timers and posted functions run on the goroutine that is in [Loop.Run], one at a time. A [Conn] and
 // a [Timer] belong to it: their methods are for these functions alone. From elsewhere a function is posted
-// ([Loop.Post], [Conn.Post]). Methods of [Loop] and [Listener] are safe for concurrent use. A handler that
-// blocks holds up its whole loop; one that panics loses its connection, and the loop goes on.
+// ([Loop.Post], [Conn.Post]): calling a connection from another goroutine is a data race, and is not noticed but by the
+// race detector. Methods of [Loop], but for AfterFunc, File and Blocking, and of [Listener] are safe for concurrent use. A
+// handler that blocks holds up its whole loop; one that panics loses its connection, and the loop goes on; one that ends
+// the goroutine (runtime.Goexit) ends the loop.
 //
 // # Buffers
 //

@@ -36,7 +36,11 @@ const (
 	acceptBatch = 64 // connections accepted in a row, before others have their turn
 	packetBatch = 64 // datagrams, likewise
 	maxVectors  = 64 // pieces of output in one call
+	flushBatch  = 4  // such calls for one connection
 )
+
+// Whoever shares a socket may make it blocking, so each call says that it must not.
+const sendFlags = unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
 
 func newEpollDriver(l *Loop) (driver, error) {
 	p, err := epoll.New()
@@ -152,6 +156,8 @@ func (d *epollDriver) read(c *Conn, on bool) error {
 
 func (d *epollDriver) detach(c *Conn, give func(fd int)) {
 	d.remove(c.slot)
+	c.slot = 0
+	c.dropOutput()
 	if give != nil {
 		give(c.fd)
 		return
@@ -200,7 +206,7 @@ func (d *epollDriver) connectEnded(c *Conn) {
 func (d *epollDriver) readSome(c *Conn) {
 	buf := d.loop.buf
 	for {
-		r, _, errno := syscalls.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0, 0)
+		r, _, errno := syscalls.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case errno == unix.EINTR:
 			continue
@@ -219,7 +225,7 @@ func (d *epollDriver) readSome(c *Conn) {
 // send tries at once.
 func (d *epollDriver) send(c *Conn, b []byte) (int, error) {
 	for {
-		r, _, errno := syscalls.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
+		r, _, errno := syscalls.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), sendFlags, 0, 0)
 		switch errno {
 		case 0:
 			return int(r), nil
@@ -232,9 +238,13 @@ func (d *epollDriver) send(c *Conn, b []byte) (int, error) {
 	}
 }
 
-// flush sends kept output, until there is none or it would block, and waits for the rest.
+// flush sends kept output, until there is none, or it would block, or others should have their turn, and waits for the
+// rest.
 func (d *epollDriver) flush(c *Conn) error {
-	for c.out.size > 0 && !c.gone {
+	for round := 0; c.out.size > 0 && !c.gone; round++ {
+		if round == flushBatch {
+			return d.connWants(c, epoll.Out, 0)
+		}
 		d.vectors = d.vectors[:0]
 		for p := c.out.head; p != nil && len(d.vectors) < maxVectors; p = p.next {
 			v := unix.Iovec{Base: &p.data[p.start]}
@@ -243,7 +253,7 @@ func (d *epollDriver) flush(c *Conn) error {
 		}
 		msg := unix.Msghdr{Iov: &d.vectors[0]}
 		msg.SetIovlen(len(d.vectors))
-		r, _, errno := syscalls.RawSyscall6(unix.SYS_SENDMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&msg)), unix.MSG_NOSIGNAL, 0, 0, 0)
+		r, _, errno := syscalls.RawSyscall6(unix.SYS_SENDMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&msg)), sendFlags, 0, 0, 0)
 		switch errno {
 		case 0:
 			c.sent(int(r))
@@ -290,6 +300,21 @@ func (d *epollDriver) acceptSome(l *Listener) {
 	}
 }
 
+func (d *epollDriver) acceptWaiting(l *Listener) {
+	for !l.closed {
+		d.loop.current = l
+		fd, err := accept(l.fd)
+		switch {
+		case err == nil:
+			l.accepted(fd)
+		case err == errAgain || !l.acceptFailed(err):
+			return
+		}
+	}
+}
+
+func (d *epollDriver) unread(c *Conn) bool { return unread(c.fd) > 0 }
+
 func (d *epollDriver) unlisten(l *Listener) {
 	d.remove(l.slot)
 	unix.Close(l.fd)
@@ -322,7 +347,7 @@ func (d *epollDriver) receiveSome(p *PacketConn) {
 		var from unix.RawSockaddrInet6
 		size := uint32(unsafe.Sizeof(from))
 		r, _, errno := syscalls.RawSyscall6(unix.SYS_RECVFROM, uintptr(p.fd), uintptr(unsafe.Pointer(&buf[0])),
-			uintptr(len(buf)), 0, uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
+			uintptr(len(buf)), unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
 		switch errno {
 		case 0:
 			p.input(buf[:r], decode(&from))

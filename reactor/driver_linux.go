@@ -6,26 +6,35 @@ import "time"
 // wake may be called from elsewhere.
 //
 // It works in batches: wait is one call for all that has happened, and inside of it the driver calls methods of
-// Conn, Listener and the like directly. What it tells a connection: input, inputEnd, sent, failed, connected.
-// Between the calls for two sources it calls loop.enter, so that a panic has an owner.
+// Conn, Listener and PacketConn directly. What it tells a connection: input, inputEnd, sent, failed, connected; each
+// sets loop.current, so that a panic has an owner. A panic leaves wait in the middle of a batch: what was left of it must
+// be told by a later wait.
 type driver interface {
 	// attach takes a connection, connected or about to be; its descriptor is non-blocking.
 	attach(c *Conn) error
 	// connect begins to connect an attached connection.
 	connect(c *Conn, to sockaddr) error
-	// read turns the reading of input on or off. Off, input that is on its way may still come.
+	// read turns the reading of input on or off. Off, input that is on its way may still be told.
 	read(c *Conn, on bool) error
+	// unread reports whether input has come for a connection that it has not been told.
+	unread(c *Conn) bool
 	// send may take the first bytes of b at once. 0 means that b has to be kept, for flush.
 	send(c *Conn, b []byte) (int, error)
-	// flush sees to it that the kept output is sent; sent is called as it is.
+	// flush sees to it that the kept output is sent; sent is called as it is. The pieces of c.out neither move nor
+	// are used again before sent or dropOutput has been called for them, so the kernel may be given their addresses.
 	flush(c *Conn) error
-	// detach ends all that is under way for a connection and then closes its descriptor, now or later; but
-	// where give is not nil it is given the descriptor instead.
+	// detach ends all that is under way for a connection, calls c.dropOutput, and then closes the descriptor; now or
+	// later. Where give is nil, c is gone already, and told nothing more. Else give gets the descriptor instead:
+	// until then c is not gone, and input that was read on the way is told first, or it would be lost.
 	detach(c *Conn, give func(fd int))
 
+	// listen begins to accept: Listener.accepted, acceptFailed.
 	listen(l *Listener) error
-	// accept turns accepting on or off.
+	// accept turns accepting on or off. Off, a connection that was accepted meanwhile is still told.
 	accept(l *Listener, on bool) error
+	// acceptWaiting tells of every connection that waits to be accepted now, or was and has not been told of.
+	acceptWaiting(l *Listener)
+	// unlisten ends accepting and closes the socket. A connection that is accepted after that is closed.
 	unlisten(l *Listener)
 
 	listenPacket(p *PacketConn) error
@@ -34,10 +43,11 @@ type driver interface {
 	closePacket(p *PacketConn)
 
 	// wait waits for things to happen, until the timeout is over or wake was called, tells them, and returns how
-	// many there were. A timeout of 0 does not sleep, a negative one is none.
+	// many there were. A timeout of 0 does not sleep, a negative one is none. When it has waited, and before it tells
+	// of anything, it sets loop.asleep to false: from there on posts need no wake.
 	wait(timeout time.Duration) (int, error)
 	// wake makes wait return, from any goroutine.
 	wake() error
-	// close releases the driver, when everything has been detached.
+	// close releases the driver, when everything has been detached; it waits for what detach has left for later.
 	close() error
 }

@@ -33,3 +33,5 @@ func (e *PanicError) Unwrap() error {
 }
 
 var errNoDescriptor = fmt.Errorf("it has no descriptor that is its own: %w", errors.ErrUnsupported)
+
+var errNoAccept = errors.New("no function to accept connections")

@@ -17,7 +17,7 @@ type File struct {
 	f    *os.File
 }
 
-// File makes a File of an open file, which stays the caller's to close.
+// File makes a File of an open file, which stays the caller's to close. It is for functions that run on the loop.
 func (l *Loop) File(f *os.File) *File { return &File{l, f} }
 
 // ReadAt reads len(b) bytes from an offset and calls done with how many were read; fewer come with an error, io.EOF at
@@ -37,9 +37,15 @@ func (f *File) Sync(done func(err error)) {
 }
 
 // Blocking calls run on a goroutine that may block, and then done on the loop: for what has no way to wait. As many run
-// at a time as files have operations.
+// at a time as files have operations. Where run panics, that is reported (Options.Report), and done is called. Blocking
+// is for functions that run on the loop.
 func (l *Loop) Blocking(run func(), done func()) {
-	l.files.do(fileOp{run: func() (int, error) { run(); return 0, nil }, done: func(int, error) { done() }})
+	l.files.do(fileOp{run: func() (int, error) { run(); return 0, nil }, done: func(_ int, err error) {
+		if err != nil {
+			l.report(err)
+		}
+		done()
+	}})
 }
 
 // maxWorkers is how many operations are under way at a time; more wait their turn.
@@ -127,4 +133,11 @@ func (w *workers) pending() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.ended) > 0
+}
+
+// busy reports whether operations are under way, or ended and not seen by reap.
+func (w *workers) busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.working > 0 || len(w.ended) > 0
 }

@@ -64,7 +64,8 @@ func TestFileOperationsDoNotHoldUpTheLoop(t *testing.T) {
 
 // A pipe blocks for as long as the test likes.
 func TestBlockingWorkLeavesTheLoopFree(t *testing.T) {
-	l := start(t, Options{})
+	reports := make(chan error, 1)
+	l := start(t, Options{Report: func(err error) { reports <- err }})
 	release := make(chan struct{})
 	finished := make(chan int, 3*maxWorkers)
 	on(t, l, func() {
@@ -79,6 +80,9 @@ func TestBlockingWorkLeavesTheLoopFree(t *testing.T) {
 	}
 	on(t, l, func() { l.Blocking(func() { panic("a mistake") }, func() { finished <- 0 }) })
 	<-finished
+	if err := <-reports; !errors.As(err, new(*PanicError)) {
+		t.Errorf("reported: %v", err)
+	}
 }
 
 func TestLoopWaitsForItsOperations(t *testing.T) {
@@ -94,6 +98,27 @@ func TestLoopWaitsForItsOperations(t *testing.T) {
 	<-begun
 	l.Close()
 	close(release)
+	if err := <-ran; err != nil || !done {
+		t.Errorf("Run: %v; done was called: %v", err, done)
+	}
+}
+
+// The last that a handler hears may begin an operation, which is done before the loop has ended.
+func TestOperationOfTheLastHandlerIsDone(t *testing.T) {
+	l, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := make(chan error, 1)
+	go func() { ran <- l.Run() }()
+	done := false
+	r := newRecorder(t)
+	dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	r.expect("open")
+	on(t, l, func() {
+		r.conn.SetHandler(closing(func() { l.Blocking(func() {}, func() { done = true }) }))
+	})
+	l.Close()
 	if err := <-ran; err != nil || !done {
 		t.Errorf("Run: %v; done was called: %v", err, done)
 	}

@@ -62,10 +62,11 @@ func (g *Group) Loops() []*Loop { return append([]*Loop(nil), g.loops...) }
 func (g *Group) Next() *Loop { return g.loops[int(g.next.Add(1)-1)%len(g.loops)] }
 
 // Listen listens on every loop, see [Loop.Listen]. TCP listeners share the port by SO_REUSEPORT, and the kernel
-// spreads connections by a hash of the addresses; a unix socket is one, and whichever loop is first accepts. accept is
-// called on each loop: for different connections at a time.
+// spreads connections by a hash of the addresses; so another program of the same user may come to share it as well, and
+// is not told EADDRINUSE. A unix socket is one, and whichever loop is first accepts. accept is called on each loop: for
+// different connections at a time.
 func (g *Group) Listen(cfg ListenConfig, network, address string, accept func(*Conn) Handler) (all []*Listener, err error) {
-	cfg.ReusePort = true
+	cfg.ReusePort = cfg.ReusePort || len(g.loops) > 1
 	defer func() {
 		if err != nil {
 			for _, s := range all {
@@ -94,11 +95,13 @@ func (g *Group) Listen(cfg ListenConfig, network, address string, accept func(*C
 
 // share makes a listener of the same socket on another loop.
 func (s *Listener) share(l *Loop) (*Listener, error) {
-	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
+	s.mu.Lock()
+	fd, err := s.dup()
+	s.mu.Unlock()
 	if err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
+		return nil, err
 	}
-	return l.listenFD(fd, s.tls, s.accept)
+	return l.listenFD(fd, s.tls, s.accept, socketPath{})
 }
 
 // Run runs every loop on a goroutine of its own, and returns when all have ended. When one fails, all are closed. It

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,9 +23,11 @@ type Listener struct {
 	tls     *tls.Config // nil without
 	slot    uint64      // the driver's
 	retry   alarm       // when accepting is paused for want of descriptors
-	closed  bool        // owned by the loop
 	closing atomic.Bool
-	unlink  string // path of a unix socket that is ours to remove
+
+	mu     sync.Mutex
+	closed bool       // fd is; written by the loop, which may read it without mu
+	path   socketPath // of a unix socket that is ours to remove
 }
 
 // A ListenConfig is how to listen. The zero value is usable.
@@ -51,29 +54,31 @@ func (l *Loop) Listen(network, address string, accept func(*Conn) Handler) (*Lis
 
 // ListenConfig is Listen with a say in how.
 func (l *Loop) ListenConfig(cfg ListenConfig, network, address string, accept func(*Conn) Handler) (*Listener, error) {
+	if accept == nil {
+		return nil, &net.OpError{Op: "listen", Net: network, Err: errNoAccept}
+	}
 	fd, err := listen(cfg, network, address)
 	if err != nil {
 		return nil, err
 	}
-	s, err := l.listenFD(fd, cfg.TLS, accept)
-	if err != nil {
-		return nil, err
-	}
-	if a, ok := s.addr.(*net.UnixAddr); ok && a.Name != "" && a.Name[0] != '@' {
-		s.unlink = a.Name
-	}
-	return s, nil
+	return l.listenFD(fd, cfg.TLS, accept, pathOf(fd))
 }
 
 // ListenFile makes a listener of a socket that listens already: inherited, or received from a predecessor, see
 // [Listener.File]. f stays the caller's to close. Of cfg only TLS is used. Safe for concurrent use.
+//
+// The socket becomes non-blocking, for all who share it, and must stay so: accepting from one that somebody has made
+// blocking again would hold up the loop.
 func (l *Loop) ListenFile(cfg ListenConfig, f *os.File, accept func(*Conn) Handler) (*Listener, error) {
-	fail := func(call string, err error) (*Listener, error) {
-		return nil, &net.OpError{Op: "listen", Net: "file", Err: os.NewSyscallError(call, err)}
+	fail := func(err error) (*Listener, error) {
+		return nil, &net.OpError{Op: "listen", Net: "file", Err: err}
 	}
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if accept == nil {
+		return fail(errNoAccept)
+	}
+	fd, err := duplicate(f)
 	if err != nil {
-		return fail("fcntl", err)
+		return fail(err)
 	}
 	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if err == nil && listening == 0 {
@@ -81,28 +86,29 @@ func (l *Loop) ListenFile(cfg ListenConfig, f *os.File, accept func(*Conn) Handl
 	}
 	if err != nil {
 		unix.Close(fd)
-		return fail("getsockopt", err)
+		return fail(os.NewSyscallError("getsockopt", err))
 	}
-	if err := unix.SetNonblock(fd, true); err != nil { // asking for the number made it blocking
+	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)
-		return fail("fcntl", err)
+		return fail(os.NewSyscallError("fcntl", err))
 	}
-	return l.listenFD(fd, cfg.TLS, accept)
+	return l.listenFD(fd, cfg.TLS, accept, socketPath{})
 }
 
 // listenFD makes a Listener of a socket that listens, which it owns from here on.
-func (l *Loop) listenFD(fd int, cfg *tls.Config, accept func(*Conn) Handler) (*Listener, error) {
-	s := &Listener{loop: l, fd: fd, tls: cfg, accept: accept, addr: localAddr(fd)}
+func (l *Loop) listenFD(fd int, cfg *tls.Config, accept func(*Conn) Handler, path socketPath) (*Listener, error) {
+	s := &Listener{loop: l, fd: fd, tls: cfg, accept: accept, addr: localAddr(fd), path: path}
 	s.retry.owner = s
 	err := l.Post(func() {
 		l.listeners[s] = struct{}{}
 		l.current = s
 		if err := l.driver.listen(s); err != nil {
 			l.report(fmt.Errorf("reactor: listen on %v: %w", s.addr, err))
-			s.shut(err)
+			s.shut()
 		}
 	})
 	if err != nil {
+		path.remove()
 		unix.Close(fd)
 		return nil, err
 	}
@@ -113,13 +119,13 @@ func (l *Loop) listenFD(fd int, cfg *tls.Config, accept func(*Conn) Handler) (*L
 func (s *Listener) Addr() net.Addr { return s.addr }
 
 // Close stops accepting. Connections that wait to be accepted are refused by the kernel, unless the socket is open
-// elsewhere too; those that were accepted stay. A unix socket's file is removed. Close does not wait, and is
-// idempotent.
+// elsewhere too; those that were accepted stay. A unix socket's file is removed, unless somebody has put another in its
+// place. Close does not wait, and is idempotent.
 func (s *Listener) Close() error {
 	if s.closing.Swap(true) {
 		return nil
 	}
-	err := s.loop.Post(func() { s.shut(nil) })
+	err := s.loop.Post(func() { s.shut() })
 	if errors.Is(err, ErrClosed) {
 		return nil
 	}
@@ -130,30 +136,23 @@ func (s *Listener) Close() error {
 // socket, or another loop. Connections that wait to be accepted are then served by whoever accepts first. The
 // Listener does not remove its unix socket's file any more.
 func (s *Listener) File() (*os.File, error) {
-	type result struct {
-		fd  int
-		err error
-	}
-	done := make(chan result, 1)
-	err := s.loop.Post(func() {
-		if s.closed {
-			done <- result{-1, ErrClosed}
-			return
-		}
-		fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
-		if err == nil {
-			s.unlink = ""
-		}
-		done <- result{fd, os.NewSyscallError("fcntl", err)}
-	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fd, err := s.dup()
 	if err != nil {
 		return nil, err
 	}
-	r := <-done
-	if r.err != nil {
-		return nil, r.err
+	s.path = socketPath{}
+	return os.NewFile(uintptr(fd), s.addr.String()), nil
+}
+
+// dup duplicates the socket's descriptor. The caller holds s.mu.
+func (s *Listener) dup() (int, error) {
+	if s.closed {
+		return -1, ErrClosed
 	}
-	return os.NewFile(uintptr(r.fd), s.addr.String()), nil
+	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
+	return fd, os.NewSyscallError("fcntl", err)
 }
 
 // accepted is told by the driver: fd is a new connection.
@@ -162,14 +161,17 @@ func (s *Listener) accepted(fd int) {
 	s.loop.conns[c] = struct{}{}
 	s.loop.current = c
 	c.handler = Base{} // until accept has returned
-	c.handler = s.accept(c)
-	if c.handler == nil {
-		c.handler = Base{}
-		c.shut(nil)
+	if s.tls != nil {
+		c.tls = newTLS(c, s.tls, false) // before accept, which may write
+	}
+	h := s.accept(c)
+	if c.gone { // released
 		return
 	}
-	if s.tls != nil {
-		c.tls = newTLS(c, s.tls, false)
+	c.SetHandler(h)
+	if h == nil {
+		c.shut(nil)
+		return
 	}
 	if err := s.loop.driver.attach(c); err != nil {
 		c.failed(err)
@@ -181,8 +183,12 @@ func (s *Listener) accepted(fd int) {
 // acceptFailed is told by the driver. It reports whether accepting can go on at once.
 func (s *Listener) acceptFailed(err error) bool {
 	switch {
-	case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EPROTO), errors.Is(err, unix.EPERM):
-		return true // one connection went away, or a firewall had a word
+	case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EPERM), errors.Is(err, unix.EPROTO),
+		errors.Is(err, unix.ENETDOWN), errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTDOWN),
+		errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.ENONET), errors.Is(err, unix.ENOPROTOOPT):
+		// One connection went away, a firewall had a word, or the network did: accept(2) passes on errors that
+		// were pending on the new connection.
+		return true
 	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.ENOMEM):
 		// Without a descriptor the connection stays in the queue, and a loop that tried again at once would
 		// do nothing else.
@@ -194,7 +200,7 @@ func (s *Listener) acceptFailed(err error) bool {
 	default:
 		s.loop.report(fmt.Errorf("reactor: accept on %v: %w", s.addr, err))
 	}
-	s.shut(err)
+	s.shut()
 	return false
 }
 
@@ -213,33 +219,24 @@ func (s *Listener) expired() {
 func (s *Listener) panicked(*PanicError) {}
 
 // shut takes the listener off the loop and closes its socket.
-func (s *Listener) shut(error) {
+func (s *Listener) shut() {
 	if s.closed {
 		return
 	}
+	s.mu.Lock()
 	s.closed = true
+	s.path.remove() // first: while the socket is open, nobody else's file has its number
+	s.mu.Unlock()
 	s.closing.Store(true)
 	s.loop.timers.stop(&s.retry)
 	delete(s.loop.listeners, s)
 	s.loop.driver.unlisten(s)
-	if s.unlink != "" {
-		unix.Unlink(s.unlink)
-	}
 }
 
 // drain accepts what waits to be accepted, and closes.
 func (s *Listener) drain() {
-	for !s.closed {
-		fd, err := accept(s.fd)
-		if err == nil {
-			s.accepted(fd)
-			continue
-		}
-		if err == errAgain || !s.acceptFailed(err) {
-			break
-		}
-	}
-	s.shut(nil)
+	s.loop.driver.acceptWaiting(s)
+	s.shut()
 }
 
 // makeConn makes a connection of a descriptor, which it owns from here on.
@@ -255,37 +252,38 @@ func (l *Loop) makeConn(fd int) *Conn {
 // left is closed as by [Loop.Close], and Shutdown returns ctx's error. It waits for that, so it is not for handlers:
 // they use a goroutine.
 func (l *Loop) Shutdown(ctx context.Context) error {
-	done := make(chan struct{})
-	err := l.Post(func() {
-		l.ended = append(l.ended, done)
-		if l.draining {
-			return
+	if l.Post(l.drain) == nil && !l.running.Load() {
+		if err := l.Close(); err != nil {
+			return err
 		}
-		l.draining = true
-		for s := range l.listeners {
-			s.drain()
-		}
-		for c := range l.conns {
-			if c.opened {
-				l.protect(func() { l.current = c; c.drain() })
-			}
-		}
-		l.drainTick()
-	})
-	if err != nil {
-		return nil // it has ended
-	}
-	if !l.running.Load() {
-		return l.Close()
 	}
 	select {
-	case <-done:
+	case <-l.done:
 		return nil
 	case <-ctx.Done():
 		l.Close()
-		<-done
+		<-l.done
 		return ctx.Err()
 	}
+}
+
+// drain begins to end the loop gently. turn sees when that is done.
+func (l *Loop) drain() {
+	if l.draining {
+		return
+	}
+	l.draining = true
+	for s := range l.listeners {
+		for !s.closed { // accept may panic
+			l.protect(s.drain)
+		}
+	}
+	for c := range l.conns {
+		if c.opened {
+			l.protect(func() { l.current = c; c.drain() })
+		}
+	}
+	l.drainTick()
 }
 
 // drainTick closes connections that are idle, every few milliseconds until there are none.
@@ -302,7 +300,7 @@ func (c *Conn) drainIfIdle() {
 	if _, ok := c.handler.(Drainer); ok || c.closing || !c.opened {
 		return
 	}
-	quiet := !c.heard && c.out.size == 0 && unread(c.fd) == 0
+	quiet := !c.heard && c.out.size == 0 && !c.loop.driver.unread(c)
 	c.heard = false
 	if quiet {
 		c.Close()

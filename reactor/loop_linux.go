@@ -12,7 +12,7 @@ import (
 
 // A Loop waits for its connections, listeners, timers and posted functions, and calls what belongs to each.
 // Everything that it has is owned by the goroutine in [Loop.Run]; the methods of Loop itself are safe for
-// concurrent use.
+// concurrent use, but for AfterFunc, File and Blocking, which are for functions that run on the loop.
 type Loop struct {
 	opts   Options
 	driver driver
@@ -24,9 +24,9 @@ type Loop struct {
 	packets   map[*PacketConn]struct{}
 	files     workers
 	draining  bool
-	ended     []chan struct{} // closed when the loop has ended: those of Shutdown
-	buf       []byte          // lent to Data
-	plain     []byte          // the same, decrypted
+	done      chan struct{} // closed when the loop has ended
+	buf       []byte        // lent to Data
+	plain     []byte        // the same, decrypted
 	supply    chunks
 	dirty     []*Conn // have output to flush at the end of the batch
 	timers    wheel
@@ -53,7 +53,7 @@ func New(opts Options) (*Loop, error) {
 		return nil, err
 	}
 	l := &Loop{
-		opts: opts, buf: make([]byte, opts.ReadBuffer), epoch: time.Now(),
+		opts: opts, buf: make([]byte, opts.ReadBuffer), epoch: time.Now(), done: make(chan struct{}),
 		conns: make(map[*Conn]struct{}), listeners: make(map[*Listener]struct{}), packets: make(map[*PacketConn]struct{}),
 	}
 	l.files.loop = l
@@ -104,11 +104,9 @@ func (l *Loop) Close() error {
 //
 // Run returns nil then, [ErrClosed] where the loop has ended before, and an error where it runs already or the
 // driver failed, which ends the loop too.
-func (l *Loop) Run() error {
+func (l *Loop) Run() (err error) {
 	if !l.running.CompareAndSwap(false, true) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.over {
+		if l.stopping.Load() {
 			return ErrClosed
 		}
 		return errors.New("reactor: the loop runs already")
@@ -116,18 +114,21 @@ func (l *Loop) Run() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	unpin := func() error { return nil }
-	var err error
+	// Deferred, because a handler may end the goroutine: runtime.Goexit.
+	defer func() { err = errors.Join(err, l.end(), unpin()) }()
 	if l.opts.Pin {
-		if unpin, err = pin(l.opts.CPU); err != nil {
-			return errors.Join(err, l.end())
+		undo, err := pin(l.opts.CPU)
+		if err != nil {
+			return err
 		}
+		unpin = undo
 	}
 	for !l.stopping.Load() {
-		if err = l.turn(); err != nil {
-			break
+		if err := l.turn(); err != nil {
+			return err
 		}
 	}
-	return errors.Join(err, l.end(), unpin())
+	return nil
 }
 
 // turn is one round: posted functions, timers, then what the driver has.
@@ -191,9 +192,11 @@ func (l *Loop) protect(f func()) {
 }
 
 func (l *Loop) report(err error) {
-	if l.opts.Report != nil {
-		l.opts.Report(err)
+	if l.opts.Report == nil {
+		return
 	}
+	defer func() { recover() }() // of panics it is told; of its own there is nobody to tell
+	l.opts.Report(err)
 }
 
 func (l *Loop) runPosted() {
@@ -222,21 +225,21 @@ func (l *Loop) runPosted() {
 // flush hands the driver what handlers have written since the last time.
 func (l *Loop) flush() {
 	for len(l.dirty) > 0 {
-		batch := l.dirty
-		l.dirty = nil
-		for i, c := range batch {
-			batch[i] = nil
-			c.dirty = false
-			if c.out.size > 0 && !c.gone {
-				if err := l.driver.flush(c); err != nil {
-					l.protect(func() { c.failed(err) })
-				}
+		l.protect(l.flushDirty) // what is sent calls handlers
+	}
+}
+
+func (l *Loop) flushDirty() {
+	for len(l.dirty) > 0 {
+		last := len(l.dirty) - 1
+		c := l.dirty[last]
+		l.dirty[last], l.dirty = nil, l.dirty[:last]
+		if c.out.size > 0 && !c.gone {
+			if err := l.driver.flush(c); err != nil {
+				c.failed(err)
 			}
 		}
-		if l.dirty == nil {
-			l.dirty = batch[:0]
-			return
-		}
+		c.dirty = false // only now: what a handler adds is the driver's already
 	}
 }
 
@@ -245,7 +248,12 @@ func (l *Loop) ticks() int64 { return int64(time.Since(l.epoch) / time.Milliseco
 
 // tickOf is the first tick at or after a time.
 func (l *Loop) tickOf(t time.Time) int64 {
-	return int64((t.Sub(l.epoch) + time.Millisecond - 1) / time.Millisecond)
+	d := t.Sub(l.epoch) // the longest there is where it is longer
+	ticks := int64(d / time.Millisecond)
+	if d%time.Millisecond > 0 {
+		ticks++
+	}
+	return ticks
 }
 
 // timeout is how long the driver may wait: until the wheel has something to do.
@@ -261,34 +269,33 @@ func (l *Loop) timeout() time.Duration {
 
 // end closes everything and releases the driver.
 func (l *Loop) end() error {
+	l.stopping.Store(true)
 	l.mu.Lock()
-	l.over = true
+	l.over = true // nothing is posted any more
 	l.mu.Unlock()
-	for len(l.posted) > 0 { // nothing is added any more; what a function was posted for may hold a descriptor
-		l.protect(l.runPosted)
-	}
-	l.files.wait.Wait()
-	for l.files.pending() {
-		l.protect(l.files.reap) // what is done may begin something new
+	for l.left() { // who is told of an end may begin something new
+		l.protect(l.runPosted) // what a function was posted for may hold a descriptor
 		l.files.wait.Wait()
-	}
-	for s := range l.listeners {
-		s.shut(ErrClosed)
-	}
-	for p := range l.packets {
-		l.protect(func() { p.shut(ErrClosed) })
-	}
-	for len(l.conns) > 0 { // a handler may open another when one closes
+		l.protect(l.files.reap)
+		for s := range l.listeners {
+			s.shut()
+		}
+		for p := range l.packets {
+			l.protect(func() { p.shut(ErrClosed) })
+		}
 		for c := range l.conns {
 			l.protect(func() { l.current = c; c.shut(ErrClosed) })
 		}
 	}
-	err := l.driver.close()
-	for _, done := range l.ended {
-		close(done)
-	}
-	if err != nil {
+	l.files.wait.Wait()
+	defer close(l.done)
+	if err := l.driver.close(); err != nil {
 		return fmt.Errorf("reactor: %w", err)
 	}
 	return nil
+}
+
+// left reports whether something is left to end.
+func (l *Loop) left() bool {
+	return len(l.posted)+len(l.listeners)+len(l.packets)+len(l.conns) > 0 || l.files.busy()
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -188,6 +190,22 @@ func TestTimers(t *testing.T) {
 	}
 }
 
+// Times that no clock will show, which programs use for "never".
+func TestTimesAreAsFarAsTheyLike(t *testing.T) {
+	l := start(t, Options{})
+	r := newRecorder(t)
+	r.data = func(c *Conn, b []byte) { c.SetReadDeadline(time.Unix(1<<40, 0)); c.Write(b) }
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	on(t, l, func() { l.AfterFunc(math.MaxInt64, func() { t.Error("a timer of 292 years fired") }) })
+	later := make(chan struct{})
+	say(t, c, "x")
+	hear(t, c, "x")
+	on(t, l, func() { l.AfterFunc(5*time.Millisecond, func() { close(later) }) })
+	<-later
+	say(t, c, "y")
+	hear(t, c, "y")
+}
+
 func TestAcceptPausesWithoutDescriptors(t *testing.T) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -266,6 +284,102 @@ func TestListenReportsWhatTheKernelSays(t *testing.T) {
 		if _, err := New(o); err == nil {
 			t.Errorf("%+v: no error", o)
 		}
+	}
+}
+
+func TestFileOfAListener(t *testing.T) {
+	l := start(t, Options{})
+	s := serve(t, l, echoes)
+	on(t, l, func() { // from a handler as well
+		f, err := s.File()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		f.Close()
+	})
+	s.Close()
+	on(t, l, func() {})
+	if _, err := s.File(); !errors.Is(err, ErrClosed) {
+		t.Errorf("of a closed one: %v", err)
+	}
+	for _, listen := range []func() (*Listener, error){
+		func() (*Listener, error) { return l.Listen("tcp", "127.0.0.1:0", nil) },
+		func() (*Listener, error) { return l.ListenFile(ListenConfig{}, os.Stdin, nil) },
+		func() (*Listener, error) { return l.ListenFile(ListenConfig{}, nil, echoes) },
+	} {
+		if _, err := listen(); err == nil {
+			t.Error("no error")
+		}
+	}
+}
+
+// A socket that was handed over blocking, as one of a service manager is.
+func TestListenFileOfABlockingSocket(t *testing.T) {
+	l := start(t, Options{})
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "listener")
+	defer f.Close()
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 10)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.ListenFile(ListenConfig{}, f, echoes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, s)
+	say(t, c, "x")
+	hear(t, c, "x")
+	on(t, l, func() {}) // it is not in accept
+}
+
+// A successor may have put its socket where ours was.
+func TestUnixListenerRemovesItsOwnFileAlone(t *testing.T) {
+	l := start(t, Options{})
+	path := filepath.Join(t.TempDir(), "s")
+	s, err := l.Listen("unix", path, echoes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	successor, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer successor.Close()
+	s.Close()
+	on(t, l, func() {})
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the successor's file: %v", err)
+	}
+	l.Close()
+	<-l.done
+	if _, err := l.Listen("unix", path+"2", echoes); !errors.Is(err, ErrClosed) {
+		t.Errorf("Listen: %v", err)
+	}
+	if _, err := os.Stat(path + "2"); err == nil {
+		t.Error("a file of a listener that there is not")
+	}
+}
+
+// One loop alone shares its port with nobody.
+func TestGroupOfOneHasItsPortAlone(t *testing.T) {
+	g, err := NewGroup(1, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	listeners, err := g.Listen(ListenConfig{}, "tcp", "127.0.0.1:0", echoes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Listen(ListenConfig{}, "tcp", listeners[0].Addr().String(), echoes); !errors.Is(err, unix.EADDRINUSE) {
+		t.Errorf("a second listener: %v", err)
 	}
 }
 
@@ -438,6 +552,73 @@ func TestShutdownAnswersWhatHasArrived(t *testing.T) {
 	if c, err := net.Dial("tcp", s.Addr().String()); err == nil {
 		c.Close()
 		t.Error("the port still listens")
+	}
+}
+
+// Accepting what waits is the program's code too.
+func TestShutdownOutlivesAPanicInAccept(t *testing.T) {
+	l := start(t, Options{})
+	accepted := 0
+	s := serve(t, l, func(*Conn) Handler {
+		if accepted++; accepted > 1 {
+			panic("a mistake")
+		}
+		return echo{}
+	})
+	idle := dial(t, s)
+	say(t, idle, "x")
+	hear(t, idle, "x")
+	shut := make(chan error, 1)
+	l.Post(func() {
+		l.Post(func() { // together with Shutdown's: nothing is accepted between the two
+			for range 3 {
+				if c, err := net.Dial("tcp", s.Addr().String()); err == nil {
+					defer c.Close()
+				}
+			}
+		})
+		go func() { shut <- l.Shutdown(context.Background()) }()
+		for {
+			l.mu.Lock()
+			n := len(l.posted)
+			l.mu.Unlock()
+			if n == 2 {
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+	select {
+	case err := <-shut:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("Shutdown waits for what nobody does")
+	}
+}
+
+// A handler that ends the loop's goroutine, as t.FailNow does, ends the loop, and nothing is left behind.
+func TestHandlerThatEndsTheGoroutine(t *testing.T) {
+	before := descriptors(t)
+	l, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); l.Run() }()
+	r := newRecorder(t)
+	r.data = func(*Conn, []byte) { runtime.Goexit() }
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	say(t, c, "x")
+	r.expectClosed(ErrClosed)
+	<-ended
+	if err := l.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	c.Close()
+	if after := descriptors(t); len(after) != len(before) {
+		t.Errorf("descriptors before: %v; after: %v", before, after)
 	}
 }
 

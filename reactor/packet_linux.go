@@ -15,7 +15,8 @@ import (
 
 // A PacketHandler is what a UDP socket does. Its methods are called on the loop.
 type PacketHandler interface {
-	// Packet brings a datagram, which may be empty. b is lent until Packet returns.
+	// Packet brings a datagram, which may be empty; one of more than Options.ReadBuffer bytes is cut. b is lent until
+	// Packet returns.
 	Packet(p *PacketConn, b []byte, from netip.AddrPort)
 	// Closed is the end: err is nil after Close, [ErrClosed] when the loop ended, or what the kernel said.
 	Closed(p *PacketConn, err error)
@@ -30,6 +31,8 @@ type PacketConn struct {
 	family  int
 	addr    netip.AddrPort
 	slot    uint64 // the driver's
+	ready   bool   // the driver has it
+	paused  bool
 	gone    bool
 	closing atomic.Bool
 }
@@ -60,7 +63,10 @@ func (l *Loop) ListenPacket(network, address string, h PacketHandler) (*PacketCo
 		l.current = p
 		if err := l.driver.listenPacket(p); err != nil {
 			p.shut(err)
+			return
 		}
+		p.ready = true
+		p.read(!p.paused)
 	})
 	if err != nil {
 		unix.Close(fd)
@@ -86,7 +92,7 @@ func (p *PacketConn) WriteTo(b []byte, to netip.AddrPort) error {
 	}
 	for {
 		_, _, errno := syscalls.RawSyscall6(unix.SYS_SENDTO, uintptr(p.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
-			uintptr(len(b)), unix.MSG_NOSIGNAL, uintptr(unsafe.Pointer(&raw)), size)
+			uintptr(len(b)), sendFlags, uintptr(unsafe.Pointer(&raw)), size)
 		switch errno {
 		case 0:
 			return nil
@@ -148,7 +154,8 @@ func (p *PacketConn) Pause() { p.read(false) }
 func (p *PacketConn) Resume() { p.read(true) }
 
 func (p *PacketConn) read(on bool) {
-	if p.gone {
+	p.paused = !on
+	if p.gone || !p.ready {
 		return
 	}
 	if err := p.loop.driver.readPackets(p, on); err != nil {

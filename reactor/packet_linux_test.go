@@ -124,3 +124,36 @@ func TestPacketsThatNobodyTakesHurtNobody(t *testing.T) {
 		t.Errorf("closed with %v", err)
 	}
 }
+
+// The loop itself may pause a socket that it has just made.
+func TestPauseBeforeTheFirstPacket(t *testing.T) {
+	reports := make(chan error, 10)
+	l := start(t, Options{Report: func(err error) { reports <- err }})
+	got := make(chan string, 1)
+	h := &packets{data: func(_ *PacketConn, b []byte, _ netip.AddrPort) { got <- string(b) }}
+	var p *PacketConn
+	on(t, l, func() {
+		var err error
+		if p, err = l.ListenPacket("udp4", "127.0.0.1:0", h); err != nil {
+			t.Error(err)
+			return
+		}
+		p.Pause()
+	})
+	c, err := net.Dial("udp", p.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	say(t, c, "later")
+	on(t, l, func() {})
+	on(t, l, func() {
+		if len(got)+len(reports) != 0 {
+			t.Errorf("%d packets, %d reports while paused", len(got), len(reports))
+		}
+		p.Resume()
+	})
+	if s := <-got; s != "later" {
+		t.Errorf("%q", s)
+	}
+}

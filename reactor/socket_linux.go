@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -153,6 +154,47 @@ func boundSocket(at endpoint, kind int, reusePort bool) (int, error) {
 		return -1, err
 	}
 	return fd, nil
+}
+
+// A socketPath is the file of a unix socket, told from others that may come to have its name. The zero value is none.
+type socketPath struct {
+	name     string
+	dev, ino uint64
+}
+
+// pathOf returns that of a socket that was just bound.
+func pathOf(fd int) (p socketPath) {
+	a, ok := localAddr(fd).(*net.UnixAddr)
+	if !ok || a.Name == "" || a.Name[0] == '@' {
+		return p
+	}
+	var st unix.Stat_t
+	if unix.Lstat(a.Name, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return p
+	}
+	return socketPath{a.Name, uint64(st.Dev), st.Ino}
+}
+
+func (p socketPath) remove() {
+	var st unix.Stat_t
+	if p.name == "" || unix.Lstat(p.name, &st) != nil || uint64(st.Dev) != p.dev || st.Ino != p.ino {
+		return
+	}
+	unix.Unlink(p.name)
+}
+
+// duplicate duplicates the descriptor of a file or a connection. It does not ask for the number, which may make the file
+// blocking for all who share it.
+func duplicate(c syscall.Conn) (fd int, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	errControl := raw.Control(func(n uintptr) { fd, err = unix.FcntlInt(n, unix.F_DUPFD_CLOEXEC, 0) })
+	if errControl != nil {
+		return -1, errControl
+	}
+	return fd, os.NewSyscallError("fcntl", err)
 }
 
 // errAgain is one value, so that the end of every queue costs nothing.

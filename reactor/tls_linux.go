@@ -20,6 +20,7 @@ type tlsConn struct {
 	early []byte // written before the handshake is done
 	eof   bool   // the peer has ended its half, below TLS
 	cut   bool   // and TLS has met that end, where it wanted a word
+	done  bool   // the handshake
 
 	resume  func() (error, bool) // runs the handshake on; nil when it is done
 	release func()               // ends the coroutine
@@ -113,14 +114,20 @@ func (t *tlsConn) handshake() {
 		t.c.endAfterFlush(err) // an alert may be on its way, which says why
 		return
 	}
-	early := t.early
-	t.early = nil
-	t.c.open()
-	if len(early) > 0 && !t.c.gone {
-		t.write(early)
+	t.done = true
+	if early := t.early; len(early) > 0 {
+		t.early = nil
+		t.write(early) // ahead of what Open writes; where that fails, the connection has failed
 	}
-	if !t.c.gone && t.c.half { // CloseWrite came before
-		t.conn.CloseWrite()
+	t.c.open()
+	switch { // what came before
+	case t.c.gone:
+	case t.c.late:
+		t.c.late, t.c.half = false, false
+		t.c.Close()
+	case t.c.half && !t.c.closing:
+		t.closeWrite()
+		t.c.endHalf()
 	}
 }
 
@@ -134,7 +141,7 @@ func (t *tlsConn) stop() {
 
 // write encrypts. What is written during the handshake is sent after it.
 func (t *tlsConn) write(b []byte) error {
-	if !t.c.opened {
+	if !t.done {
 		t.early = append(t.early, b...)
 		return nil
 	}
@@ -144,7 +151,7 @@ func (t *tlsConn) write(b []byte) error {
 
 // closeWrite tells the peer that nothing follows.
 func (t *tlsConn) closeWrite() error {
-	if !t.c.opened {
+	if !t.done {
 		return nil
 	}
 	return t.conn.CloseWrite()
@@ -208,7 +215,7 @@ func (l *Loop) plainBuf() []byte {
 
 // TLS returns the state of the connection's TLS, and false where it has none or the handshake is not done.
 func (c *Conn) TLS() (tls.ConnectionState, bool) {
-	if c.tls == nil || !c.opened {
+	if c.tls == nil || !c.tls.done {
 		return tls.ConnectionState{}, false
 	}
 	return c.tls.conn.ConnectionState(), true

@@ -226,3 +226,66 @@ func TestTLSHandshakesEndWithTheLoop(t *testing.T) {
 	}
 	on(t, l, func() {})
 }
+
+// What is written before the handshake is sent after it, encrypted, ahead of what Open writes; and so is the end.
+func TestTLSKeepsWhatIsWrittenBeforeTheHandshake(t *testing.T) {
+	server, client := identity()
+	l := start(t, Options{WriteLimit: 1 << 20, HighWater: 1 << 20})
+	for name, end := range map[string]func(*Conn) error{"Close": (*Conn).Close, "CloseWrite": (*Conn).CloseWrite, "none": nil} {
+		t.Run(name, func(t *testing.T) {
+			r := newRecorder(t)
+			r.open = func(c *Conn) {
+				err := c.Write([]byte("open"))
+				if end == nil {
+					c.Close()
+				} else if !errors.Is(err, ErrClosed) {
+					t.Errorf("Write after the end: %v", err)
+				}
+			}
+			c := tls.Client(dial(t, serveTLS(t, l, server, func(c *Conn) Handler {
+				if err := c.Write([]byte("early ")); err != nil || c.Buffered() != len("early ") {
+					t.Errorf("%d bytes are kept, %v", c.Buffered(), err)
+				}
+				if err := c.Write(make([]byte, 1<<20)); !errors.Is(err, ErrWriteLimit) {
+					t.Errorf("too much: %v", err)
+				}
+				if end != nil {
+					if err := end(c); err != nil {
+						t.Error(err)
+					}
+				}
+				return r
+			})), client)
+			hear(t, c, "early ")
+			if end == nil {
+				hear(t, c, "open")
+			}
+			ends(t, c)
+			c.Close()
+			r.expectClosed(nil)
+		})
+	}
+	t.Run("dialing", func(t *testing.T) {
+		got := make(chan string, 1)
+		s := serveTLS(t, l, server, func(*Conn) Handler {
+			r := newRecorder(t)
+			r.data = func(_ *Conn, b []byte) { got <- string(b) }
+			r.eof = func(c *Conn) { c.Close() }
+			return r
+		})
+		r := newRecorder(t)
+		on(t, l, func() {
+			c, err := l.DialTLS("tcp", s.Addr().String(), patience, client, r)
+			if err == nil {
+				err = errors.Join(c.Write([]byte("and goodbye")), c.Close())
+			}
+			if err != nil || !errors.Is(c.Close(), ErrClosed) {
+				t.Error(err)
+			}
+		})
+		r.expectClosed(nil)
+		if s := <-got; s != "and goodbye" {
+			t.Errorf("%q", s)
+		}
+	})
+}

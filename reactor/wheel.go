@@ -60,13 +60,14 @@ func (w *wheel) stop(a *alarm) bool {
 }
 
 // insert puts an alarm that is later than now into the level of the highest digit, in base 64, in which the two
-// ticks differ.
+// ticks differ. One that is due goes into the present slot of level 0, where expire takes it from.
 func (w *wheel) insert(a *alarm) {
-	when := min(a.when, w.now|(wheelSpan-1)) // as late as there are slots for
-	if when <= w.now {
-		when = w.now + 1 // now is the last tick of the span; the next begins in slot 0 of the last level
+	when := max(a.when, w.now)
+	if when > w.now|(wheelSpan-1) { // later than there are slots for
+		// Where now is the last tick of the span, the next begins in slot 0 of the last level.
+		when = max(w.now|(wheelSpan-1), w.now+1)
 	}
-	level := min((bits.Len64(uint64(when^w.now))-1)/wheelBits, wheelLevels-1)
+	level := min(max(bits.Len64(uint64(when^w.now))-1, 0)/wheelBits, wheelLevels-1)
 	slot := uint8(when >> (wheelBits * level) % wheelSlots)
 	l := &w.levels[level]
 	a.level, a.slot, a.set = uint8(level), slot, true
@@ -112,7 +113,7 @@ func (w *wheel) next() int64 {
 }
 
 // advance moves to a tick and calls expired for each alarm that is due, in no order among those of one tick. What
-// is called may set and stop any alarm.
+// is called may set and stop any alarm. Where it panics, the next call of advance goes on with the rest.
 func (w *wheel) advance(to int64) {
 	for {
 		due := w.next()
@@ -120,30 +121,43 @@ func (w *wheel) advance(to int64) {
 			w.now = max(w.now, to)
 			return
 		}
-		w.now = max(w.now, due)
-		w.empty(due)
+		if due > w.now {
+			w.now = due
+			w.cascade()
+		}
+		w.expire()
 	}
 }
 
-// empty takes every alarm out of the slots that are due at now, the highest level first, so that what moves down
-// is met again.
-func (w *wheel) empty(due int64) {
-	for level := wheelLevels - 1; level >= 0; level-- {
+// cascade takes every alarm out of the slots that begin at now, the highest level first, and puts it where it belongs
+// now: what is due, into the present slot of level 0.
+func (w *wheel) cascade() {
+	for level := wheelLevels - 1; level > 0; level-- {
 		shift := wheelBits * level
-		if due&(1<<shift-1) != 0 {
-			continue // not the beginning of a slot of this level
+		if w.now&(1<<shift-1) != 0 {
+			continue
 		}
-		slot := due >> shift % wheelSlots
-		l := &w.levels[level]
+		l, slot := &w.levels[level], w.now>>shift%wheelSlots
 		for l.slots[slot] != nil {
 			a := l.slots[slot]
 			w.unlink(a)
-			if a.when > w.now {
-				w.insert(a)
-				continue
-			}
-			w.count--
-			a.owner.expired()
+			w.insert(a)
 		}
+	}
+}
+
+// expire calls what is in the present slot of level 0, but for what is here because it is later than there are slots
+// for. Nothing is added to the slot meanwhile: start is for later ticks.
+func (w *wheel) expire() {
+	l, slot := &w.levels[0], w.now%wheelSlots
+	for l.slots[slot] != nil {
+		a := l.slots[slot]
+		w.unlink(a)
+		if a.when > w.now {
+			w.insert(a)
+			continue
+		}
+		w.count--
+		a.owner.expired()
 	}
 }

@@ -33,7 +33,12 @@ func newRinger(w *wheel) *ringer {
 // The model is a list of alarms with their ticks.
 func TestWheelAgreesWithAList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &wheel{now: rapid.Int64Range(0, 1<<40).Draw(t, "begin")}
+		// Anywhere, and just before the end of a turn of each level.
+		begin := rapid.OneOf(rapid.Int64Range(0, 1<<40), rapid.Custom(func(t *rapid.T) int64 {
+			turn := int64(1) << (wheelBits * rapid.IntRange(1, wheelLevels+1).Draw(t, "level"))
+			return max(turn*rapid.Int64Range(1, 3).Draw(t, "turns")-rapid.Int64Range(-1, 70).Draw(t, "before"), 0)
+		}))
+		w := &wheel{now: begin.Draw(t, "begin")}
 		due := make(map[*ringer]int64)
 		all := make([]*ringer, 20)
 		for i := range all {
@@ -117,6 +122,34 @@ func TestExpiredAlarmMaySetAndStopOthers(t *testing.T) {
 	}
 	if w.count != 0 {
 		t.Errorf("%d alarms are left", w.count)
+	}
+}
+
+// Whoever panics is out; what was due with it, or is to move down a level, is not late for that.
+func TestWheelGoesOnAfterAPanic(t *testing.T) {
+	w := &wheel{}
+	var all []*ringer
+	for i := range int64(200) {
+		r := newRinger(w)
+		r.also = func() { panic(i) }
+		w.start(&r.alarm, 64+i/2)
+		all = append(all, r)
+	}
+	advance := func(to int64) {
+		defer func() { recover() }()
+		w.advance(to)
+	}
+	for w.count > 0 {
+		if next := w.next(); next > w.now {
+			advance(next)
+		} else {
+			advance(w.now)
+		}
+	}
+	for i, r := range all {
+		if want := []int64{64 + int64(i/2)}; !slices.Equal(r.rang, want) {
+			t.Errorf("alarm %d rang at %v; want %v", i, r.rang, want)
+		}
 	}
 }
 

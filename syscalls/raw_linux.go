@@ -16,10 +16,11 @@ import "golang.org/x/sys/unix"
 // kernel has no point where its stack could grow. So *p may be a variable on the stack, and stays there. An
 // address that is computed earlier, and kept in a uintptr, has no such protection.
 //
-// Source: syscall(2); the tables of numbers are SYS_* of x/sys/unix.
+// Every kernel has the instruction; errors are the call's, as errno. Source: syscall(2); the tables of numbers are
+// SYS_* of x/sys/unix.
 func RawSyscall6(trap, a1, a2, a3, a4, a5, a6 uintptr) (r1, r2 uintptr, err unix.Errno)
 
-// RawSyscall is [RawSyscall6] for calls of up to three arguments: a4, a5 and a6 are zero.
+// RawSyscall is [RawSyscall6] for calls of up to three arguments: a4, a5 and a6 are zero. Errors are the call's.
 func RawSyscall(trap, a1, a2, a3 uintptr) (r1, r2 uintptr, err unix.Errno)
 
 // Syscall6 is [RawSyscall6] for calls that may block: it tells the scheduler, which gives the processor (P)
@@ -30,5 +31,5 @@ func RawSyscall(trap, a1, a2, a3 uintptr) (r1, r2 uintptr, err unix.Errno)
 // during the call, but it may after it: what belongs to a thread needs runtime.LockOSThread.
 func Syscall6(trap, a1, a2, a3, a4, a5, a6 uintptr) (r1, r2 uintptr, err unix.Errno)
 
-// Syscall is [Syscall6] for calls of up to three arguments.
+// Syscall is [Syscall6] for calls of up to three arguments. Errors are the call's.
 func Syscall(trap, a1, a2, a3 uintptr) (r1, r2 uintptr, err unix.Errno)

@@ -12,6 +12,7 @@
 //	in   p      0(FP)   DI
 //	     delta  8(FP)   AX, then what was there
 //	out  sum   16(FP)   AX
+//	uses CX             delta, which AX loses
 TEXT ·addLock(SB), NOSPLIT, $0-24
 	MOVQ p+0(FP), DI
 	MOVQ delta+8(FP), AX

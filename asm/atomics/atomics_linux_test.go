@@ -8,8 +8,6 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"runtime/debug"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -307,36 +305,30 @@ func TestSeqLockTakesWritersOneAtATime(t *testing.T) {
 }
 
 func TestLocksUnderCollectorAndProfiler(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(1))
-	if err := pprof.StartCPUProfile(&bytes.Buffer{}); err != nil {
-		t.Fatal(err)
-	}
-	defer pprof.StopCPUProfile()
-	end := time.Now().Add(300 * time.Millisecond)
-	var all sync.WaitGroup
-	for _, lock := range locks() {
-		count, counted := 0, [4]int{}
-		for i := range counted {
-			all.Go(func() {
-				for time.Now().Before(end) {
-					lock.Lock()
-					_ = make([]byte, 1<<10)
-					count++
-					counted[i]++
-					lock.Unlock()
-				}
-			})
-		}
-		defer func() {
-			if sum := counted[0] + counted[1] + counted[2] + counted[3]; count != sum {
-				t.Errorf("counted %d; want %d", count, sum)
+	lessontest.UnderPressure(t, func() {
+		end := time.Now().Add(300 * time.Millisecond)
+		var all sync.WaitGroup
+		for _, lock := range locks() {
+			count, counted := 0, [4]int{}
+			for i := range counted {
+				all.Go(func() {
+					for time.Now().Before(end) {
+						lock.Lock()
+						_ = make([]byte, 1<<10)
+						count++
+						counted[i]++
+						lock.Unlock()
+					}
+				})
 			}
-		}()
-	}
-	for time.Now().Before(end) {
-		runtime.GC()
-	}
-	all.Wait()
+			defer func() {
+				if sum := counted[0] + counted[1] + counted[2] + counted[3]; count != sum {
+					t.Errorf("counted %d; want %d", count, sum)
+				}
+			}()
+		}
+		all.Wait()
+	})
 }
 
 func BenchmarkAdd(b *testing.B) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -49,8 +50,8 @@ func Show(ctx context.Context, w io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if len(cpus) < 2 {
-		fmt.Fprintln(w, "\nthere is one CPU: no addition can be lost, and no line be fought for")
+	if together := min(len(cpus), runtime.GOMAXPROCS(0)); together < 2 {
+		fmt.Fprintf(w, "\n%d CPU at a time (of %d): no addition can be lost, and no line be fought for\n", together, len(cpus))
 		return ctx.Err()
 	}
 

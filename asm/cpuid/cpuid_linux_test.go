@@ -4,11 +4,14 @@ package cpuid
 
 import (
 	"bufio"
+	"bytes"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ring3-go/ring3/asm"
 	"github.com/ring3-go/ring3/asm/internal/lessontest"
@@ -92,6 +95,24 @@ func number(t *testing.T, parts ...string) int {
 		n <<= 10
 	}
 	return n
+}
+
+// What the processor says does not depend on what else happens: the exceptions that answer it on arm64, and the
+// exits to a hypervisor on amd64, among signals and collections.
+func TestAnswersUnderCollectorAndProfiler(t *testing.T) {
+	on(t, cpus(t)[0], func() { // another processor may answer otherwise
+		features := Features()
+		lessontest.UnderPressure(t, func() {
+			for range 20 {
+				if diff := cmp.Diff(features, Features()); diff != "" {
+					t.Fatal(diff)
+				}
+			}
+			if err := Lesson().Run(t.Context(), new(bytes.Buffer)); err != nil {
+				t.Error(err)
+			}
+		})
+	})
 }
 
 func TestEveryFeatureHasANameOfItsOwn(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -131,35 +130,28 @@ func TestTryLeavesTheGoroutineAsItWas(t *testing.T) {
 // TestFaultsUnderCollectionAndProfiling makes faults on several threads while stacks are scanned and sampled,
 // which is where a frame that cannot be unwound would show.
 func TestFaultsUnderCollectionAndProfiling(t *testing.T) {
-	if err := pprof.StartCPUProfile(new(strings.Builder)); err != nil {
-		t.Logf("not profiled: %v", err) // go test -cpuprofile does it already
-	} else {
-		defer pprof.StopCPUProfile()
-	}
-	defer debug.SetGCPercent(debug.SetGCPercent(1))
-	until := time.Now().Add(500 * time.Millisecond)
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			v := new(uint64)
-			for n := uint64(0); time.Now().Before(until); n++ {
-				Store64(uintptr(unsafe.Pointer(v)), n)
-				if got := Load64(uintptr(unsafe.Pointer(v))); got != n {
-					t.Errorf("loaded %d, stored %d", got, n)
-					return
+	lessontest.UnderPressure(t, func() {
+		until := time.Now().Add(500 * time.Millisecond)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				v := new(uint64)
+				for n := uint64(0); time.Now().Before(until); n++ {
+					Store64(uintptr(unsafe.Pointer(v)), n)
+					if got := Load64(uintptr(unsafe.Pointer(v))); got != n {
+						t.Errorf("loaded %d, stored %d", got, n)
+						return
+					}
+					if _, err := TryLoad64(99999999999999); !errors.Is(err, ErrFault) {
+						t.Error(err)
+						return
+					}
+					_ = make([]byte, 1<<10)
 				}
-				if _, err := TryLoad64(99999999999999); !errors.Is(err, ErrFault) {
-					t.Error(err)
-					return
-				}
-				_ = make([]byte, 1<<10)
-				if n%64 == 0 {
-					runtime.GC()
-				}
-			}
-		})
-	}
-	wg.Wait()
+			})
+		}
+		wg.Wait()
+	})
 }
 
 func BenchmarkLoad64(b *testing.B) {

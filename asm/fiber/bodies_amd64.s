@@ -4,7 +4,7 @@
 #include "textflag.h"
 
 // Bodies: in each, BX is the fiber's block on entry and at every yield, and CALL (BX) is the yield. Nothing
-// else is known to survive it but R12 to R15 and BP.
+// else is known to survive it but R12 to R15 and BP. They use AX.
 
 // count: word 0 += 1 in each turn; word 1 is how many turns.
 TEXT count<>(SB), NOSPLIT, $0-0

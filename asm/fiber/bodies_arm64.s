@@ -5,7 +5,7 @@
 
 // Bodies: in each, R19 is the fiber's block on entry and at every yield, and the yield is at its address 0.
 // Nothing else is known to survive it but R20 to R27 and R29. Their frames are the assembler's: it saves R30
-// where a function calls, and the traceback of a profile reads it there.
+// where a function calls, and the traceback of a profile reads it there. They use R0, R1 and R16.
 #define YIELD \
 	MOVD (R19), R16; \
 	CALL (R16)

@@ -44,8 +44,8 @@ func (e *FaultError) Is(target error) bool { return target == ErrOverflow && e.G
 
 // RunInChild is Run in a copy of the process: whatever the fibers do there, here they have not moved. It is
 // for bodies that one does not trust yet. A fiber that leaves its stack, or reads where nothing is, gives a
-// [FaultError]; a child that dies otherwise, an error that says how. When ctx ends, the child is killed. The
-// number of turns is that in the child, and 0 with an error.
+// [FaultError]; a child that dies otherwise, an error that says how. When ctx ends, or this process, the child
+// is killed. The number of turns is that in the child, and 0 with an error.
 //
 // The copy is made by clone(2) without any sharing, and runs nothing but assembly: the handlers, threads and
 // locks of the Go runtime have no part in it. The turns of one call are limited to 1 << 40.
@@ -71,6 +71,8 @@ func (s *Scheduler) RunInChild(ctx context.Context, turns int) (int, error) {
 	defer c.unmap()
 	before := s.shared.budget
 	s.shared.budget = int64(turns)
+	runtime.LockOSThread() // the child dies with the thread that made it, so that this one has to stay
+	defer runtime.UnlockOSThread()
 	pid, err := c.start(s.shared)
 	s.shared.budget = before
 	if err != nil {
@@ -107,9 +109,8 @@ func (s *Scheduler) explain(r *report) error {
 }
 
 // start makes the copy. All signals are blocked meanwhile, so that none finds the copy with Go's handlers.
+// The calling goroutine is locked to its thread.
 func (c *child) start(s *sched) (pid int, err error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	var all, old unix.Sigset_t
 	for i := range all.Val {
 		all.Val[i] = ^all.Val[i]

@@ -3,12 +3,15 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// From the kernel's asm/unistd_64.h, linux/sched.h and asm-generic/signal-defs.h.
+// From the kernel's asm/unistd_64.h, linux/sched.h, linux/prctl.h and asm-generic/signal-defs.h.
 #define SYS_rt_sigaction   13
 #define SYS_rt_sigprocmask 14
 #define SYS_clone          56
+#define SYS_prctl          157
 #define SYS_exit_group     231
+#define PR_SET_PDEATHSIG   1
 #define SIGBUS             7
+#define SIGKILL            9
 #define SIGSEGV            11
 #define SIGCHLD            17
 #define SIG_SETMASK        2
@@ -46,6 +49,12 @@ TEXT ·startChild(SB), NOSPLIT, $8-24
 	RET
 
 copy:
+	// A fiber may never yield: when the thread that waits for the copy dies, the kernel is to kill the copy.
+	MOVL $SYS_prctl, AX
+	MOVL $PR_SET_PDEATHSIG, DI
+	MOVL $SIGKILL, SI
+	SYSCALL
+
 	// The handler is called by the kernel, with no argument of ours. What is written here is the child's copy.
 	MOVQ child_report(R12), AX
 	MOVQ AX, report<>(SB)

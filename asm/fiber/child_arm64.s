@@ -3,12 +3,15 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// From the kernel's asm-generic/unistd.h, linux/sched.h and asm-generic/signal-defs.h.
+// From the kernel's asm-generic/unistd.h, linux/sched.h, linux/prctl.h and asm-generic/signal-defs.h.
 #define SYS_exit_group     94
 #define SYS_rt_sigaction   134
 #define SYS_rt_sigprocmask 135
+#define SYS_prctl          167
 #define SYS_clone          220
+#define PR_SET_PDEATHSIG   1
 #define SIGBUS             7
+#define SIGKILL            9
 #define SIGSEGV            11
 #define SIGCHLD            17
 #define SIG_SETMASK        2
@@ -44,6 +47,12 @@ TEXT ·startChild(SB), NOSPLIT, $16-24
 	RET
 
 copy:
+	// A fiber may never yield: when the thread that waits for the copy dies, the kernel is to kill the copy.
+	MOVD $SYS_prctl, R8
+	MOVD $PR_SET_PDEATHSIG, R0
+	MOVD $SIGKILL, R1
+	SVC
+
 	// The handler is called by the kernel, with no argument of ours. What is written here is the child's copy.
 	MOVD child_report(R20), R0
 	MOVD R0, report<>(SB)

@@ -5,8 +5,12 @@ package fiber_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,6 +118,77 @@ func TestChildDiesAndTheParentSaysOfWhat(t *testing.T) {
 			t.Errorf("after the deadline: %v", err)
 		}
 	})
+}
+
+// A program that waits for a fiber without end is killed; its copy of itself must not go on for ever.
+func TestChildDiesWithTheProgram(t *testing.T) {
+	if os.Getenv("RING3_ORPHAN") != "" {
+		s := open(t, fiber.Options{Stacks: 1})
+		spawn(t, s, bodies.Hang)
+		s.RunInChild(t.Context(), 1)
+		t.Fatal("came back")
+	}
+	if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid())); err != nil {
+		t.Skipf("the child cannot be found: %v", err) // without CONFIG_PROC_CHILDREN
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), "RING3_ORPHAN=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); errors.Is(err, unix.ENOEXEC) {
+		t.Skipf("an emulated process, which cannot run itself: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	deadline := time.Now().Add(time.Minute)
+	for !hasChildThatRuns(t, cmd.Process.Pid) {
+		if time.Now().After(deadline) {
+			t.Fatal("no child")
+		}
+		time.Sleep(time.Millisecond) // nothing tells of another process's child
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// The child has the other end of the pipe too, so that this ends when both are gone.
+	ended := make(chan struct{})
+	go func() { io.Copy(io.Discard, out); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Error("the child lives on")
+	}
+}
+
+// hasChildThatRuns reports whether a process has a child that lets SIGSEGV through: the last that the copy does
+// before fibers run.
+func hasChildThatRuns(t *testing.T, pid int) bool {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range lists {
+		children, err := os.ReadFile(list)
+		if err != nil || len(children) == 0 {
+			continue // the thread has ended, or made no child
+		}
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%s/status", strings.TrimSpace(string(children))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, _ := strings.Cut(string(status), "\nSigBlk:\t")
+		blocked, err := strconv.ParseUint(after[:16], 16, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return blocked>>(unix.SIGSEGV-1)&1 == 0
+	}
+	return false
 }
 
 // Without a child, Go's handler finds no room on the full stack, and the kernel ends the process. It must end,

@@ -47,4 +47,7 @@
 // of the process first and reports a [FaultError] that matches [ErrOverflow].
 //
 // Needs Linux and no privilege. All methods are safe for concurrent use.
+//
+// Sources: System V ABI for AMD64, 3.2.1 (registers); AAPCS64, 6.1; sigaltstack(2), clone(2), sigaction(2); the Go
+// runtime's preempt.go (isAsyncSafePoint) and traceback.go.
 package fiber

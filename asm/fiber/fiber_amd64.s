@@ -102,7 +102,10 @@ TEXT ·run(SB), NOSPLIT, $0-8
 	CALL enter<>(SB)
 	RET
 
-// enter leaves the goroutine for the fiber whose turn it is. R9 is the sched.
+// enter leaves the goroutine for the fiber whose turn it is.
+//
+//	in   R9  the sched
+//	uses AX  the goroutine's context, for LOAD     CX  the fiber's block
 TEXT enter<>(SB), NOSPLIT|NOFRAME, $0-0
 	SAVE
 	MOVQ SP, sched_sp(R9) // the way back to the goroutine
@@ -116,6 +119,7 @@ TEXT enter<>(SB), NOSPLIT|NOFRAME, $0-0
 //
 //	in   R12  the body
 //	     BX   the fiber's block; the body has kept it when it returns
+//	uses CX, DX   its neighbours     R9  the sched     AX  its context, for LOAD
 //
 // SP is a multiple of 16 before the CALL, as the convention asks. TOPFRAME: a traceback ends here.
 TEXT start<>(SB), NOSPLIT|NOFRAME|TOPFRAME, $0-0
@@ -145,6 +149,7 @@ others:
 // the ring, or the goroutine where the turns are used up or somebody asked for it.
 //
 //	in   BX  the fiber's block
+//	uses CX  that of the next     R9  the sched     AX  the fiber's context, for LOAD
 TEXT yield<>(SB), NOSPLIT|NOFRAME, $0-0
 	SAVE
 	MOVQ SP, AX

@@ -105,7 +105,10 @@ TEXT ·run(SB), NOSPLIT, $0-8
 	CALL enter<>(SB)
 	RET
 
-// enter leaves the goroutine for the fiber whose turn it is. R9 is the sched.
+// enter leaves the goroutine for the fiber whose turn it is.
+//
+//	in   R9  the sched
+//	uses R1  SP, which no load or store has for a value     R2  the fiber's block
 TEXT enter<>(SB), NOSPLIT|NOFRAME, $0-0
 	SAVE
 	MOVD RSP, R1
@@ -120,6 +123,7 @@ TEXT enter<>(SB), NOSPLIT|NOFRAME, $0-0
 //
 //	in   R20  the body
 //	     R19  the fiber's block; the body has kept it when it returns
+//	uses R2, R3  its neighbours     R9  the sched     R1, R4  numbers on their way
 //
 // TOPFRAME: a traceback ends here.
 TEXT start<>(SB), NOSPLIT|NOFRAME|TOPFRAME, $0-0
@@ -154,6 +158,7 @@ others:
 // takes up the next in the ring, or the goroutine where the turns are used up or somebody asked for it.
 //
 //	in   R19  the fiber's block
+//	uses R2  that of the next     R9  the sched     R1, R4  numbers on their way
 TEXT yield<>(SB), NOSPLIT|NOFRAME, $0-0
 	SAVE
 	MOVD RSP, R1

@@ -351,6 +351,25 @@ func TestEverythingAfterCloseIsAnErrorOrZero(t *testing.T) {
 	}
 }
 
+func TestZeroValuesAreClosed(t *testing.T) {
+	var s fiber.Scheduler
+	var f fiber.Fiber
+	var p fiber.Pair
+	s.Interrupt()
+	if _, err := s.Run(1); !errors.Is(err, fiber.ErrClosed) {
+		t.Error(err)
+	}
+	if err := errors.Join(s.Close(), p.Close()); err != nil || s.Live() != 0 {
+		t.Errorf("%v, %d live", err, s.Live())
+	}
+	if err := p.Switch(1); !errors.Is(err, fiber.ErrClosed) {
+		t.Error(err)
+	}
+	if f.Words() != [8]uint64{} || f.Done() || f.Stack() != nil || f.StackUsed() != 0 {
+		t.Errorf("%v is there", &f)
+	}
+}
+
 func TestPairSwitches(t *testing.T) {
 	p, err := fiber.NewPair()
 	if err != nil {

@@ -15,15 +15,7 @@ import (
 
 // lesson shows a stack, a round of fibers, what a switch costs and what an overflow does.
 func lesson(ctx context.Context, w io.Writer) error {
-	for _, part := range []func(context.Context, io.Writer) error{showStack, showRound, showCost, showOverflow} {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := part(ctx, w); err != nil {
-			return err
-		}
-	}
-	return nil
+	return asm.Parts(ctx, w, showStack, showRound, showCost, showOverflow)
 }
 
 // showStack prints the stack of a fiber before its first turn, and that of one in the middle of a call.

@@ -140,7 +140,11 @@ func (s *Scheduler) slice(turns int) int {
 }
 
 // Interrupt makes the Run under way return within a turn, or the next one, if none is.
-func (s *Scheduler) Interrupt() { s.shared.stop.Store(1) }
+func (s *Scheduler) Interrupt() {
+	if s.shared != nil { // New has made it
+		s.shared.stop.Store(1)
+	}
+}
 
 // Live is the number of fibers that have not returned; 0 after Close.
 func (s *Scheduler) Live() int {
@@ -168,32 +172,36 @@ func (s *Scheduler) Close() error {
 // String is "fiber 3 (count)".
 func (f *Fiber) String() string { return fmt.Sprintf("fiber %d (%s)", f.index, f.body.Name()) }
 
-// Words returns a copy of the fiber's words; zeros after Close.
-func (f *Fiber) Words() (w [words]uint64) {
+// look calls with while no fiber runs and f's stack is there; never after Close, nor for a Fiber that Spawn did
+// not make.
+func (f *Fiber) look(with func(*arena)) {
+	if f.scheduler == nil {
+		return
+	}
 	f.scheduler.mu.Lock()
 	defer f.scheduler.mu.Unlock()
 	if f.scheduler.arena != nil {
-		w = f.block.words
+		with(f.scheduler.arena)
 	}
+}
+
+// Words returns a copy of the fiber's words; zeros after Close.
+func (f *Fiber) Words() (w [words]uint64) {
+	f.look(func(*arena) { w = f.block.words })
 	return w
 }
 
 // Done reports whether the body has returned; false after Close.
-func (f *Fiber) Done() bool {
-	f.scheduler.mu.Lock()
-	defer f.scheduler.mu.Unlock()
-	return f.scheduler.arena != nil && f.block.done != 0
+func (f *Fiber) Done() (done bool) {
+	f.look(func(*arena) { done = f.block.done != 0 })
+	return done
 }
 
 // StackUsed is how many bytes of the stack were ever written to, its block included; 0 after Close. Words that
 // were written with 0 at the very end are not seen.
-func (f *Fiber) StackUsed() int {
-	f.scheduler.mu.Lock()
-	defer f.scheduler.mu.Unlock()
-	if f.scheduler.arena == nil {
-		return 0
-	}
-	return f.scheduler.arena.used(f.index)
+func (f *Fiber) StackUsed() (bytes int) {
+	f.look(func(a *arena) { bytes = a.used(f.index) })
+	return bytes
 }
 
 // A Pair is the switch alone: the goroutine and one other stack, whose code does nothing but switch back. It

@@ -37,13 +37,17 @@ func (w Word) String() string {
 // Stack shows the stack of a fiber that does not run, word by word from its SP up to its block: the context,
 // and above it what the body has there. For one that has not run yet that is what Spawn has written. It is
 // nil when the fiber has returned or the scheduler is closed.
-func (f *Fiber) Stack() []Word {
-	f.scheduler.mu.Lock()
-	defer f.scheduler.mu.Unlock()
-	a := f.scheduler.arena
-	if a == nil || f.block.done != 0 {
-		return nil
-	}
+func (f *Fiber) Stack() (list []Word) {
+	f.look(func(a *arena) {
+		if f.block.done == 0 {
+			list = f.words(a)
+		}
+	})
+	return list
+}
+
+// words reads the stack of a fiber that has stopped, in the arena that it lies in.
+func (f *Fiber) words(a *arena) []Word {
 	stack := a.stack(f.index)
 	base := a.base() + uintptr(f.index*(a.guard+a.size)+a.guard)
 	from := int(f.block.sp - base)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -189,8 +190,12 @@ func (r Result) caveat() string {
 	case len(r.CPUs) == 1:
 		return "\n  on one CPU: a switch between threads empties the store buffer, so nothing weak can be seen"
 	}
-	return fmt.Sprintf("\n  %d threads on %d CPUs cannot meet before each round: they take turns, and weak outcomes\n"+
-		"  that need all of them at once will hardly be seen", len(r.Test.Threads), len(r.CPUs))
+	where := fmt.Sprintf("%d CPUs", len(r.CPUs))
+	if len(r.CPUs) == len(r.Test.Threads) {
+		where = fmt.Sprintf("GOMAXPROCS %d", runtime.GOMAXPROCS(0))
+	}
+	return fmt.Sprintf("\n  %d threads on %s cannot meet before each round: they take turns, and weak outcomes\n"+
+		"  that need all of them at once will hardly be seen", len(r.Test.Threads), where)
 }
 
 // outcomes returns those of r in order, and the weak one.

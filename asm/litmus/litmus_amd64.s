@@ -72,9 +72,9 @@ TEXT ·storeOnly(SB), NOSPLIT|NOFRAME, $0-0
 //	in   j     0(FP)  BX
 //	out  done  8(FP)        rounds carried out
 //	SI, DI    variables of this round         R13  this round, from 1
-//	AX, DX    values                          CX   patience left, then the thread's code
+//	AX, DX    values                          CX   patience left, a delay, then the thread's code
 //	R8        where the values go             R9   where this thread says which round it has reached
-//	R10..R12  where the others say it         R15  skew
+//	R10..R12  where the others say it
 //
 // It never waits without an end: a thread that it waits for may have lost its processor, or may be held by
 // the garbage collector, which in turn waits for us. NOSPLIT, because nothing here may move the stack;

@@ -71,9 +71,9 @@ TEXT ·storeOnly(SB), NOSPLIT|NOFRAME, $0-0
 //	in   j     0(FP)  R4
 //	out  done  8(FP)        rounds carried out
 //	R0, R1    variables of this round         R7   this round, from 1
-//	R2, R3    values                          R6   patience left, then the thread's code
+//	R2, R3    values                          R6   patience left, a delay, then the thread's code
 //	R8        where the values go             R9   where this thread says which round it has reached
-//	R10..R12  where the others say it         R5, R13, R14  scratch
+//	R10..R12  where the others say it         R13, R14  scratch
 //
 // It never waits without an end: a thread that it waits for may have lost its processor, or may be held by
 // the garbage collector, which in turn waits for us. NOSPLIT, because nothing here may move the stack;

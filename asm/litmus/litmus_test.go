@@ -4,13 +4,10 @@ package litmus
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"os"
 	"runtime"
-	"runtime/debug"
-	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -101,17 +98,21 @@ func TestBodiesDoWhatTheirAccessesSay(t *testing.T) {
 	}
 }
 
-// manyRounds is ten million where there is time for it ("make soak"). An emulator takes a thousand times as long.
+// soak says that there is time for the long form: "make soak".
+func soak() bool { return os.Getenv("RING3_SOAK") != "" }
+
+// manyRounds is ten million where there is time for it. An emulator takes a thousand times as long.
 func manyRounds(t *testing.T) uint64 {
 	switch {
 	case emulated(t):
 		return 500
-	case os.Getenv("RING3_SOAK") != "":
+	case soak():
 		return 10_000_000
 	}
 	return 100_000
 }
 
+<<<<<<< HEAD
 // runFor runs a test for so many rounds, or as many as a busy machine can do in half a minute. Of a processor
 // that is a program, nothing is learnt by waiting.
 func runFor(t *testing.T, test Test, rounds uint64, fenced bool) Result {
@@ -119,6 +120,14 @@ func runFor(t *testing.T, test Test, rounds uint64, fenced bool) Result {
 	limit := 30 * time.Second
 	if emulated(t) {
 		limit = time.Second
+=======
+// runFor runs a test for so many rounds, or as many as a busy machine can do in the time that there is.
+func runFor(t *testing.T, test Test, rounds uint64, fenced bool) Result {
+	t.Helper()
+	limit := time.Second
+	if soak() {
+		limit = 4 * time.Minute
+>>>>>>> main
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -257,29 +266,16 @@ func TestRunEndsWithItsContext(t *testing.T) {
 // still come out right.
 func TestRunUnderCollectorAndProfiler(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	defer debug.SetGCPercent(debug.SetGCPercent(1))
-	if err := pprof.StartCPUProfile(&bytes.Buffer{}); err != nil {
-		t.Fatal(err)
-	}
-	defer pprof.StopCPUProfile()
-	ctx, cancel := context.WithCancel(t.Context())
-	collected := make(chan struct{})
-	go func() {
-		defer close(collected)
-		for ctx.Err() == nil {
-			runtime.GC()
-		}
-	}()
-	for _, tt := range Tests() {
-		r := runFor(t, tt, min(20_000, manyRounds(t)), false)
-		for o := range r.Count {
-			if !machine.allowed(tt, false)[o] {
-				t.Errorf("%s: forbidden outcome %s", tt.Name, tt.Show(o))
+	lessontest.UnderPressure(t, func() {
+		for _, tt := range Tests() {
+			r := runFor(t, tt, min(20_000, manyRounds(t)), false)
+			for o := range r.Count {
+				if !machine.allowed(tt, false)[o] {
+					t.Errorf("%s: forbidden outcome %s", tt.Name, tt.Show(o))
+				}
 			}
 		}
-	}
-	cancel()
-	<-collected
+	})
 }
 
 func TestLessonKeepsItsContract(t *testing.T) { lessontest.Check(t, Lesson()) }

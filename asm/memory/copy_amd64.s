@@ -6,7 +6,8 @@
 //
 //	in   dst   0(FP)  DI
 //	     src   8(FP)  SI
-//	     n    16(FP)  CX
+//	     n    16(FP)  CX   what is left
+//	uses AX, and the vector registers 0 to 3
 //
 // What is left after the last whole block goes byte by byte.
 

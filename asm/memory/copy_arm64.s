@@ -6,7 +6,8 @@
 //
 //	in   dst   0(FP)  R0
 //	     src   8(FP)  R1
-//	     n    16(FP)  R2
+//	     n    16(FP)  R2   what is left
+//	uses R3, R4, and the vector registers 0 to 3
 //
 // What is left after the last whole block goes byte by byte. There is no REP: what comes nearest, CPYF and its
 // like (FEAT_MOPS, Armv8.8), is in no assembler of Go's yet and in few processors.

@@ -10,5 +10,9 @@
 // the kernel counted no page faults and, on a quiet machine, no switches meanwhile.
 //
 // [Copies] are usable by themselves, and are safe: they check lengths, and the bytes beyond stay as they were.
-// Needs Linux, no privilege.
+// Needs Linux, no privilege. The experiments may run on any goroutine; two at once disturb each other.
+//
+// Sources: Intel SDM vol. 2 (CLFLUSH, CLFLUSHOPT, CLWB, PREFETCHh, MOVNTDQ) and vol. 3, 4.10 (TLBs); Arm ARM C6 (DC,
+// PRFM, LDNP, STNP); Drepper, What Every Programmer Should Know About Memory (2007); sizes of caches are from
+// Linux Documentation/ABI/testing/sysfs-devices-system-cpu.
 package memory

@@ -31,17 +31,8 @@ func lesson(ctx context.Context, w io.Writer) error {
 	}
 	defer unpin()
 	levels := caches("/sys", cpu)
-	for _, part := range []func(context.Context, io.Writer, []cache) error{
-		showLevels, showPages, showPrefetch, showFlush, showCopies,
-	} {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := part(ctx, w, levels); err != nil {
-			return err
-		}
-	}
-	return nil
+	withLevels := func(ctx context.Context, w io.Writer) error { return showLevels(ctx, w, levels) }
+	return asm.Parts(ctx, w, withLevels, showPages, showPrefetch, showFlush, showCopies)
 }
 
 // ringOf returns the offsets of one line in each of count strides, in random order. random is seeded, so that
@@ -105,7 +96,7 @@ func fits(levels []cache, size int) string {
 
 // showPages chases through one line a page, of ever more pages: the lines fit into a near cache, but their
 // translations do not fit into the TLB.
-func showPages(ctx context.Context, w io.Writer, levels []cache) error {
+func showPages(ctx context.Context, w io.Writer) error {
 	const most = 8192
 	page := os.Getpagesize()
 	small, err := newArea(most*page, false)
@@ -146,7 +137,7 @@ func showPages(ctx context.Context, w io.Writer, levels []cache) error {
 }
 
 // showPrefetch adds up words at random places, each load waiting for the one before.
-func showPrefetch(ctx context.Context, w io.Writer, _ []cache) error {
+func showPrefetch(ctx context.Context, w io.Writer) error {
 	const most, far = 128 << 20, 64
 	a, err := newArea(most, true)
 	if err != nil {
@@ -190,7 +181,7 @@ func showPrefetch(ctx context.Context, w io.Writer, _ []cache) error {
 }
 
 // showFlush adds to a word and does things about its line.
-func showFlush(_ context.Context, w io.Writer, _ []cache) error {
+func showFlush(_ context.Context, w io.Writer) error {
 	const count = loads / 5
 	fmt.Fprintf(w, "\nAdd 1 to a word, %d times, and do something about its line after each\n  %-10s  %-24s  %8s  %6s  %8s\n", count,
 		"", "", "ns", "faults", "switches")
@@ -206,7 +197,7 @@ func showFlush(_ context.Context, w io.Writer, _ []cache) error {
 }
 
 // showCopies copies pieces that fit into a near cache, a far one and none.
-func showCopies(ctx context.Context, w io.Writer, _ []cache) error {
+func showCopies(ctx context.Context, w io.Writer) error {
 	sizes := []int{256, 8 << 10, 256 << 10, 16 << 20}
 	most := sizes[len(sizes)-1]
 	a, err := newArea(2*most, false)

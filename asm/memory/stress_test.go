@@ -4,21 +4,14 @@ package memory
 
 import (
 	"bytes"
-	"io"
-	"runtime"
-	"runtime/pprof"
-	"sync"
 	"testing"
+
+	"github.com/ring3-go/ring3/asm/internal/lessontest"
 )
 
 // The lesson runs while the profiler and the collector are at work, and copies are still copies.
 func TestProfilesAndCollectionsDoNoHarm(t *testing.T) {
-	if err := pprof.StartCPUProfile(io.Discard); err != nil {
-		t.Skipf("the tests are being profiled: %v", err)
-	}
-	defer pprof.StopCPUProfile()
-	var wait sync.WaitGroup
-	wait.Go(func() {
+	lessontest.UnderPressure(t, func() {
 		if !testing.Short() { // it takes seconds where a processor is emulated
 			if err := lesson(t.Context(), new(bytes.Buffer)); err != nil {
 				t.Error(err)
@@ -35,14 +28,4 @@ func TestProfilesAndCollectionsDoNoHarm(t *testing.T) {
 			}
 		}
 	})
-	done := make(chan struct{})
-	go func() { wait.Wait(); close(done) }()
-	for {
-		select {
-		case <-done:
-			return
-		default:
-			runtime.GC()
-		}
-	}
 }

@@ -9,6 +9,7 @@
 //	     limit 16(FP)   R8
 //	out  ret   24(FP)   AX   how many of them
 //	uses DX  the byte
+//	     BX  in countSet, what the comparison comes to
 
 // func countBranch(p *byte, n int, limit uint64) int
 //

@@ -10,4 +10,8 @@
 // Look for the ratios; a cycle is longer or shorter from machine to machine and from minute to minute. Results
 // are always right, which the tests check against twins in Go: all of this is invisible, but for time. Needs
 // Linux, no privilege.
+//
+// Sources: Intel 64 and IA-32 Architectures Optimization Reference Manual (store forwarding); AMD Software
+// Optimization Guide for family 19h; Fog, The microarchitecture of Intel, AMD and VIA CPUs; Hennessy and Patterson,
+// Computer Architecture, chapter 3.
 package pipeline

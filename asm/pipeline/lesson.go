@@ -24,15 +24,7 @@ func lesson(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer unpin()
-	for _, part := range []func(context.Context, io.Writer) error{showChains, showBranches, showForwards} {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := part(ctx, w); err != nil {
-			return err
-		}
-	}
-	return nil
+	return asm.Parts(ctx, w, showChains, showBranches, showForwards)
 }
 
 // sink keeps results from being nothing.

@@ -4,22 +4,15 @@ package pipeline
 
 import (
 	"bytes"
-	"io"
-	"runtime"
-	"runtime/pprof"
-	"sync"
 	"testing"
+
+	"github.com/ring3-go/ring3/asm/internal/lessontest"
 )
 
 // The lesson runs while the profiler and the collector are at work, and its functions still return what their
 // twins do.
 func TestProfilesAndCollectionsDoNoHarm(t *testing.T) {
-	if err := pprof.StartCPUProfile(io.Discard); err != nil {
-		t.Skipf("the tests are being profiled: %v", err)
-	}
-	defer pprof.StopCPUProfile()
-	var wait sync.WaitGroup
-	wait.Go(func() {
+	lessontest.UnderPressure(t, func() {
 		if err := lesson(t.Context(), new(bytes.Buffer)); err != nil {
 			t.Error(err)
 		}
@@ -29,14 +22,4 @@ func TestProfilesAndCollectionsDoNoHarm(t *testing.T) {
 			}
 		}
 	})
-	done := make(chan struct{})
-	go func() { wait.Wait(); close(done) }()
-	for {
-		select {
-		case <-done:
-			return
-		default:
-			runtime.GC()
-		}
-	}
 }

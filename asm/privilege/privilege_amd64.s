@@ -7,7 +7,7 @@
 //	func (out *[2]uint64)
 //
 //	in   out  0(FP)  DI   where to leave what was found
-//	uses AX, CX, DX
+//	uses AX, CX, DX; rdtscForbidden SI and R11 too
 //
 // NOSPLIT and a frame of 0, because most of them fault: whoever looks at the stack then finds it as the caller
 // left it. The registers that an instruction takes are set before it, to what does the least harm should it
@@ -217,6 +217,7 @@ TEXT ·int3(SB), NOSPLIT, $0-8
 //	in   DI  number of the signal
 //	     SI  siginfo_t: why it came
 //	     DX  ucontext_t: all registers at that moment
+//	uses R8  ucontext_t, while DX is a length; AX
 //
 // It writes both structures to descriptor 3 and returns, so that the instruction is carried out again; by
 // then the kernel has put the default action back (SA_RESETHAND), and ends the process. The frame has to be

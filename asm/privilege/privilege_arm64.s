@@ -164,6 +164,7 @@ TEXT ·brk(SB), NOSPLIT, $0-8
 //	     R1  siginfo_t: why it came
 //	     R2  ucontext_t: all registers at that moment
 //	     R30 code in the vDSO that has the kernel put them back
+//	uses R9  ucontext_t, while R2 is a length; R8
 //
 // It writes both structures to descriptor 3 and returns, so that the instruction is carried out again; by
 // then the kernel has put the default action back (SA_RESETHAND), and ends the process.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -123,6 +124,32 @@ func TestTryEndsWithItsContext(t *testing.T) {
 	if _, err := Attempts()[0].Try(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// Children are made from two goroutines at once, and handlers replaced in them, while this process is stopped
+// and sampled; what they report is theirs.
+func TestTryUnderCollectorAndProfiler(t *testing.T) {
+	// One that is carried out, one that is refused, one that traps.
+	all := Attempts()
+	some := []Attempt{all[0], all[len(all)-2], all[len(all)-1]}
+	want := make([]Outcome, len(some))
+	for i, a := range some {
+		want[i] = attempt(t, a)
+	}
+	lessontest.UnderPressure(t, func() {
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				for i, a := range some {
+					o, err := a.Try(t.Context())
+					if err != nil || o.Signal != want[i].Signal || o.Code != want[i].Code || o.Offset != want[i].Offset {
+						t.Errorf("%s: %+v, %v; want %+v", a.Text, o, err, want[i])
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
 }
 
 func TestTryLeavesNoDescriptorAndNoChild(t *testing.T) {

@@ -35,24 +35,16 @@ func Lesson() asm.Lesson {
 }
 
 func run(ctx context.Context, w io.Writer) error {
-	for _, part := range []func(io.Writer) error{arguments, frame, calls, kept} {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := part(w); err != nil {
-			return err
-		}
-	}
-	return nil
+	return asm.Parts(ctx, w, arguments, frame, calls, kept)
 }
 
-func arguments(w io.Writer) error {
+func arguments(_ context.Context, w io.Writer) error {
 	sum, low := Add(1000, 200, 30)
 	_, err := fmt.Fprintf(w, "arguments   Add(1000, 200, 30) = %d, lowest byte %d: all five lay on the stack\n", sum, low)
 	return err
 }
 
-func frame(w io.Writer) error {
+func frame(_ context.Context, w io.Writer) error {
 	sp, fp, caller := Where()
 	name, file := "nobody", ""
 	if f := runtime.FuncForPC(caller); f != nil {
@@ -66,12 +58,12 @@ func frame(w io.Writer) error {
 	return err
 }
 
-func calls(w io.Writer) error {
+func calls(_ context.Context, w io.Writer) error {
 	_, err := fmt.Fprintf(w, "calls       Frame(20) = %d; by hand, ByHand(14) = %d\n", Frame(20), ByHand(14))
 	return err
 }
 
-func kept(w io.Writer) error {
+func kept(_ context.Context, w io.Writer) error {
 	_, err := fmt.Fprintf(w, "kept        by Go's assembly: %s\n            by the rules of C: %s\n", listed(Survivors(Careless())), listed(Survivors(Polite())))
 	return err
 }

@@ -5,8 +5,6 @@ package regs
 import (
 	"math"
 	"runtime"
-	"runtime/debug"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -94,28 +92,24 @@ func TestCompiledCodeLosesNothing(t *testing.T) {
 // TestUnderCollectionAndProfiling samples and collects while frames are made by hand and registers hold what
 // no compiler would put there.
 func TestUnderCollectionAndProfiling(t *testing.T) {
-	if err := pprof.StartCPUProfile(new(strings.Builder)); err != nil {
-		t.Logf("not profiled: %v", err) // go test -cpuprofile does it already
-	} else {
-		defer pprof.StopCPUProfile()
-	}
-	defer debug.SetGCPercent(debug.SetGCPercent(1))
-	until := time.Now().Add(500 * time.Millisecond)
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for n := uint64(0); time.Now().Before(until); n++ {
-				for range 1000 {
-					if ByHand(n) != 3*n || Frame(n) != 2*n+1 || Survivors(Careless())&marked != keptByGo {
-						t.Error("wrong")
-						return
+	lessontest.UnderPressure(t, func() {
+		until := time.Now().Add(500 * time.Millisecond)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for n := uint64(0); time.Now().Before(until); n++ {
+					for range 1000 {
+						if ByHand(n) != 3*n || Frame(n) != 2*n+1 || Survivors(Careless())&marked != keptByGo {
+							t.Error("wrong")
+							return
+						}
 					}
+					_ = make([]byte, 1<<10)
 				}
-				_ = make([]byte, 1<<10)
-			}
-		})
-	}
-	wg.Wait()
+			})
+		}
+		wg.Wait()
+	})
 }
 
 func BenchmarkFrame(b *testing.B) {

@@ -1,6 +1,9 @@
 package step
 
-import "syscall"
+import (
+	"slices"
+	"syscall"
+)
 
 // sequenceMax bounds the search for the store-exclusive: architecture and common sense keep sequences short.
 const sequenceMax = 32
@@ -59,7 +62,7 @@ func (t *tracee) runSequence(list []Instruction) (syscall.Signal, error) {
 	ends := []uint64{last + instructionMin}
 	for _, in := range list {
 		to, ok := decode(in.PC, in.Bytes).target()
-		if ok && (to < first || to > last) && !contains(ends, to) {
+		if ok && (to < first || to > last) && !slices.Contains(ends, to) {
 			ends = append(ends, to)
 		}
 	}

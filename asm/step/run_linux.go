@@ -3,6 +3,7 @@ package step
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -171,7 +172,7 @@ func (t *tracee) runTo(addrs []uint64, arrived func() bool) (sig syscall.Signal,
 			return sig, err
 		}
 		at := t.regs.pc() - trapSize
-		if !contains(addrs, at) {
+		if !slices.Contains(addrs, at) {
 			return sig, fmt.Errorf("stopped by a breakpoint at %#x that is not the stepper's", at)
 		}
 		t.regs.setPC(at)
@@ -183,15 +184,6 @@ func (t *tracee) runTo(addrs []uint64, arrived func() bool) (sig syscall.Signal,
 			return sig, err
 		}
 	}
-}
-
-func contains(list []uint64, x uint64) bool {
-	for _, y := range list {
-		if x == y {
-			return true
-		}
-	}
-	return false
 }
 
 // measureUnknown cuts the bytes of an instruction that the decoder does not know to those that ran, where the

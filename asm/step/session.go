@@ -126,7 +126,7 @@ func (s *Session) Next() (Step, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.closed:
+	case s.closed, s.thread == nil:
 		return Step{}, ErrClosed
 	case s.err != nil:
 		return Step{}, s.err
@@ -155,6 +155,9 @@ func (s *Session) Next() (Step, error) {
 // Close kills the child and waits for it. A Next that is under way returns with [ErrClosed]. Closing again
 // does nothing.
 func (s *Session) Close() error {
+	if s.thread == nil {
+		return nil // not made by Start
+	}
 	s.cancel() // kills the child, which ends whatever waits for it
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -42,9 +42,25 @@ func TestErrorsSayWhatWentWrong(t *testing.T) {
 	if !errors.Is(last, step.ErrLimit) {
 		t.Errorf("after 50 steps of an endless loop: %v", last)
 	}
+	t.Run("killed", func(t *testing.T) {
+		t.Setenv(asVictim, "1")
+		if err := start("Outer"); !errors.Is(err, step.ErrEnded) || !strings.Contains(err.Error(), "by SIGTERM") {
+			t.Errorf("a child that dies first: %v", err)
+		}
+	})
 	t.Setenv("RING3_STEP_CHILD", "1")
 	if err := start("Outer"); !errors.Is(err, step.ErrNoChild) {
 		t.Errorf("in a child: %v", err)
+	}
+}
+
+func TestASessionThatNobodyStartedIsClosed(t *testing.T) {
+	var s step.Session
+	if _, err := s.Next(); !errors.Is(err, step.ErrClosed) {
+		t.Error(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -54,10 +54,7 @@ func begin(ctx context.Context, lesson string, f asm.Function, opts Options) (_ 
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, t.end())
-			if said := t.talk.said(); said != "" && errors.Is(err, ErrNoChild) {
-				err = fmt.Errorf("%w; it said: %s", err, said)
-			}
+			err = t.explain(err)
 		}
 	}()
 	tid, entry, err := parseReport(report)
@@ -80,6 +77,24 @@ func begin(ctx context.Context, lesson string, f asm.Function, opts Options) (_ 
 	t.sp = t.regs.sp()
 	t.caller, err = t.returnAddress()
 	return t, err
+}
+
+// explain ends a child that did not get as far as the function, and completes the error by what it said and,
+// where a signal other than ours ended it, by that.
+func (t *tracee) explain(err error) error {
+	err = errors.Join(err, t.end())
+	if !errors.Is(err, ErrNoChild) {
+		return err
+	}
+	if state := t.cmd.ProcessState; state != nil {
+		if status := state.Sys().(syscall.WaitStatus); status.Signaled() && status.Signal() != unix.SIGKILL {
+			err = fmt.Errorf("%w by %s before it reported", ErrEnded, unix.SignalName(status.Signal()))
+		}
+	}
+	if said := t.talk.said(); said != "" {
+		err = fmt.Errorf("%w; it said: %s", err, said)
+	}
+	return err
 }
 
 // start runs the child and returns what it reports.

@@ -46,19 +46,11 @@ func Lesson() asm.Lesson {
 }
 
 func run(ctx context.Context, w io.Writer) error {
-	for _, part := range []func(io.Writer) error{pipe, errnos, kept, clocks} {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := part(w); err != nil {
-			return err
-		}
-	}
-	return nil
+	return asm.Parts(ctx, w, pipe, errnos, kept, clocks)
 }
 
 // pipe writes to a pipe and reads what the kernel made of it.
-func pipe(w io.Writer) error {
+func pipe(_ context.Context, w io.Writer) error {
 	from, to, err := os.Pipe()
 	if err != nil {
 		return err
@@ -79,7 +71,7 @@ func pipe(w io.Writer) error {
 }
 
 // errnos makes calls that fail.
-func errnos(w io.Writer) error {
+func errnos(_ context.Context, w io.Writer) error {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		return err
@@ -109,14 +101,14 @@ func errnos(w io.Writer) error {
 	return nil
 }
 
-func kept(w io.Writer) error {
+func kept(_ context.Context, w io.Writer) error {
 	mask := Kept()
 	_, err := fmt.Fprintf(w, "registers  overwritten by %s: %s (mask of those kept: %#x of %#x)\n", instruction, lostNames, mask, tried)
 	return err
 }
 
 // clocks reads the time in both ways, and compares what that takes.
-func clocks(w io.Writer) error {
+func clocks(_ context.Context, w io.Writer) error {
 	c, err := NewClock()
 	if errors.Is(err, errors.ErrUnsupported) {
 		_, err = fmt.Fprintf(w, "vDSO       %v\n", err)

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"runtime/debug"
-	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -205,35 +203,31 @@ func TestHelloSaysHello(t *testing.T) {
 // TestUnderCollectionAndProfiling sends the profiler's signal into the vDSO and into the kernel.
 func TestUnderCollectionAndProfiling(t *testing.T) {
 	c := clock(t)
-	if err := pprof.StartCPUProfile(new(strings.Builder)); err != nil {
-		t.Logf("not profiled: %v", err) // go test -cpuprofile does it already
-	} else {
-		defer pprof.StopCPUProfile()
-	}
-	defer debug.SetGCPercent(debug.SetGCPercent(1))
-	until := time.Now().Add(time.Second)
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			last := int64(0)
-			for time.Now().Before(until) {
-				for range 100 {
-					now, err := c.Now(unix.CLOCK_MONOTONIC)
-					if err != nil || now < last {
-						t.Errorf("%d after %d, %v", now, last, err)
-						return
+	lessontest.UnderPressure(t, func() {
+		until := time.Now().Add(time.Second)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				last := int64(0)
+				for time.Now().Before(until) {
+					for range 100 {
+						now, err := c.Now(unix.CLOCK_MONOTONIC)
+						if err != nil || now < last {
+							t.Errorf("%d after %d, %v", now, last, err)
+							return
+						}
+						last = now
+						if Kept()&tried != tried&^lost {
+							t.Error("registers lost")
+							return
+						}
 					}
-					last = now
-					if Kept()&tried != tried&^lost {
-						t.Error("registers lost")
-						return
-					}
+					_ = make([]byte, 1<<10)
 				}
-				_ = make([]byte, 1<<10)
-			}
-		})
-	}
-	wg.Wait()
+			})
+		}
+		wg.Wait()
+	})
 }
 
 func BenchmarkNothing(b *testing.B) {

@@ -54,6 +54,7 @@ TEXT ·NowP(SB), NOSPLIT, $0-12
 //	in   p      0(FP)   DI   a word whose cache line is flushed first
 //	out  ticks  8(FP)   AX   the second reading, less
 //	R8   the first           R9   what is loaded or stored
+//	DX   half of a reading
 //
 // They differ in the access and in what stands between it and the second reading. BEGIN flushes the line, waits
 // until it is gone and all is quiet, and reads the counter; END reads it again.
@@ -135,7 +136,8 @@ TEXT ·timeStoreDrained(SB), NOSPLIT, $0-16
 // func fill(readings *uint64, n int)
 //
 //	in   readings  0(FP)  DI   where the next goes
-//	     n         8(FP)  CX   how many are left
+//	     n         8(FP)  CX   how many are left, at least 1
+//	uses DX:AX  a reading
 TEXT ·fill(SB), NOSPLIT, $0-16
 	MOVQ readings+0(FP), DI
 	MOVQ n+8(FP), CX
@@ -153,7 +155,8 @@ next:
 // func fillOrdered(readings *uint64, n int)
 //
 //	in   readings  0(FP)  DI   where the next goes
-//	     n         8(FP)  CX   how many are left
+//	     n         8(FP)  CX   how many are left, at least 1
+//	uses DX:AX  a reading
 TEXT ·fillOrdered(SB), NOSPLIT, $0-16
 	MOVQ readings+0(FP), DI
 	MOVQ n+8(FP), CX

@@ -122,7 +122,8 @@ TEXT ·timeStoreDrained(SB), NOSPLIT, $0-16
 // func fill(readings *uint64, n int)
 //
 //	in   readings  0(FP)  R1   where the next goes
-//	     n         8(FP)  R2   how many are left
+//	     n         8(FP)  R2   how many are left, at least 1
+//	uses R0   a reading
 TEXT ·fill(SB), NOSPLIT, $0-16
 	MOVD readings+0(FP), R1
 	MOVD n+8(FP), R2
@@ -137,7 +138,8 @@ next:
 // func fillOrdered(readings *uint64, n int)
 //
 //	in   readings  0(FP)  R1   where the next goes
-//	     n         8(FP)  R2   how many are left
+//	     n         8(FP)  R2   how many are left, at least 1
+//	uses R0   a reading
 TEXT ·fillOrdered(SB), NOSPLIT, $0-16
 	MOVD readings+0(FP), R1
 	MOVD n+8(FP), R2

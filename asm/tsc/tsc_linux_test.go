@@ -9,8 +9,6 @@ import (
 	"os"
 	"regexp"
 	"runtime"
-	"runtime/debug"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 	"testing"
@@ -228,16 +226,12 @@ func TestCrossNeedsTwoProcessorsThatAreThere(t *testing.T) {
 }
 
 func TestReadingUnderCollectorAndProfiler(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(1))
-	if err := pprof.StartCPUProfile(&bytes.Buffer{}); err != nil {
-		t.Fatal(err)
-	}
-	defer pprof.StopCPUProfile()
-	for start := time.Now(); time.Since(start) < 200*time.Millisecond; {
-		runtime.GC()
-		differences(fill)
-		middleOf(timeStoreDrained)
-	}
+	lessontest.UnderPressure(t, func() {
+		for start := time.Now(); time.Since(start) < 200*time.Millisecond; {
+			differences(fill)
+			middleOf(timeStoreDrained)
+		}
+	})
 }
 
 func BenchmarkReading(b *testing.B) {

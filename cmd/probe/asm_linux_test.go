@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"debug/elf"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -71,6 +73,23 @@ func TestAsmRecordsAreWhatTheirSchemasSay(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("%q", c.args)
 		}
+	}
+}
+
+// TestAnInterruptedLessonIsRecorded has a run end in the middle, as SIGINT does it.
+func TestAnInterruptedLessonIsRecorded(t *testing.T) {
+	lesson := lessons()[0]
+	lesson.Run = func(_ context.Context, w io.Writer) error {
+		fmt.Fprintln(w, "as far as it came")
+		return context.Canceled
+	}
+	var data bytes.Buffer
+	if err := showLesson(t.Context(), &output{data: &data, json: true}, &lesson); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	wantRecords(t, data.String(), append([]string{"ring3/lesson/v1"}, repeat("ring3/code/v1", len(lesson.Functions))...)...)
+	if !strings.Contains(data.String(), `"output":["as far as it came"]`) {
+		t.Errorf("printed %s", data.String())
 	}
 }
 

@@ -44,9 +44,7 @@ func (s lessonSource) line(file string, line int) string {
 func showLesson(ctx context.Context, out *output, l *asm.Lesson) error {
 	if out.json {
 		var text bytes.Buffer
-		if err := l.Run(ctx, &text); err != nil {
-			return err
-		}
+		runErr := l.Run(ctx, &text)
 		r := newLessonRecord(l)
 		r.Output = []string{}
 		for line := range strings.Lines(text.String()) {
@@ -60,7 +58,7 @@ func showLesson(ctx context.Context, out *output, l *asm.Lesson) error {
 				return err
 			}
 		}
-		return nil
+		return runErr // what it printed until then is in the record
 	}
 	p := &page{w: out.data, out: out}
 	p.printf("%s\n", out.bold(l.Question))

@@ -5,6 +5,7 @@
 //	probe faults [interval [count]]  page faults of the host, a process, a command or a cgroup
 //	probe switches [interval [count]] context switches, likewise
 //	probe asm [lesson]               lessons in assembly, shown, run and stepped
+//	probe vm PID [ADDRESS]           an address space, or one address through the page tables
 //	probe doctor                     what this host allows, and how to get the rest
 //
 // Data goes to standard output and talk to standard error; --json prints one record a line. Exit codes:

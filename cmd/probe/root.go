@@ -31,13 +31,15 @@ func (e usageError) Unwrap() error { return e.error }
 func newRoot(out *output) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "probe",
-		Short: "Page faults and context switches, as the kernel did them",
+		Short: "Page faults, context switches and memory, as the kernel has them",
 		Long: `probe shows what the kernel did for a program: which pages faulted, which threads were
-switched out and why, how long that took, and whether the kernel's own counters agree.`,
+switched out and why, how long that took, and whether the kernel's own counters agree; and what memory a
+program has.`,
 		Example: `  probe run -- go build ./...     where a command's faults and switches went
   probe faults 1 5 -p 4242        a process's page faults, each second, five times
   probe switches --by comm        the host's context switches by command, until Ctrl-C
   probe asm deref --step          a lesson in assembly, each instruction
+  probe vm 4242                   what a process has mapped, and how much of it is in memory
   probe doctor                    what this host allows`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -56,7 +58,7 @@ switched out and why, how long that took, and whether the kernel's own counters 
 	flags.StringVar(&out.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
 	flags.BoolVarP(&out.verbose, "verbose", "v", false, "say more on standard error, the eBPF verifier's log included")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(out), newFaults(out), newSwitches(out), newAsm(out), newDoctor(out))
+	root.AddCommand(newRun(out), newFaults(out), newSwitches(out), newAsm(out), newVM(out), newDoctor(out))
 	return root
 }
 

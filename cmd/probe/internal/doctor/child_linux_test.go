@@ -221,13 +221,20 @@ func TestSeccompFilterIsFoundByWhatItStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checks := examineIn(t, self, nil, fmt.Sprintf("%s=%d=%d,%d=%d", stopped,
-		unix.SYS_IO_URING_SETUP, unix.EPERM, unix.SYS_USERFAULTFD, unix.ENOSYS))
+	checks := examineIn(t, self, nil, fmt.Sprintf("%s=%d=%d,%d=%d,%d=%d,%d=%d", stopped,
+		unix.SYS_IO_URING_SETUP, unix.EPERM, unix.SYS_USERFAULTFD, unix.ENOSYS, unix.SYS_PERF_EVENT_OPEN, unix.EPERM, unix.SYS_BPF, unix.EPERM))
 	if c := checks["seccomp filter"]; c.Status != Limited || !strings.Contains(c.Evidence, "userfaultfd") || strings.Contains(c.Evidence, "ptrace") {
-		t.Errorf("%+v; want limited, naming userfaultfd alone", c)
+		t.Errorf("%+v; want limited, naming userfaultfd and not ptrace", c)
 	}
 	if c := checks["userfaultfd"]; c.Status == OK && strings.HasPrefix(c.Evidence, "userfaultfd:") {
 		t.Errorf("%+v; want the system call to be refused", c)
+	} else if c.Status == No && !strings.Contains(c.Remedy, "seccomp") {
+		t.Errorf("%+v; want the filter to be blamed", c)
+	}
+	for _, name := range append(ebpfBackends(), "program statistics", "perf events: own thread") {
+		if c := checks[name]; c.Status != No || !strings.Contains(c.Evidence, "seccomp") || c.Remedy != unconfined {
+			t.Errorf("%s: %+v; want no, for the filter's sake", name, c)
+		}
 	}
 	if c := checks["io_uring"]; c.Status != No || !strings.Contains(c.Evidence, "seccomp") && !strings.Contains(c.Evidence, "io_uring_disabled") {
 		t.Errorf("%+v; want no, for the filter's sake", c)

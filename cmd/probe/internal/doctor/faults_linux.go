@@ -116,6 +116,14 @@ func miscounted(t tally, evidence string) (c Check, wrong bool) {
 
 // refusedObserver is the verdict on a back end that did not open.
 func refusedObserver(err error) Check {
+	c := whyRefused(err)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
+		c.Evidence, c.Remedy = unlessFiltered("bpf", err, c.Evidence, c.Remedy)
+	}
+	return c
+}
+
+func whyRefused(err error) Check {
 	var unsupported *bpf.NotSupportedError
 	var forbidden *bpf.NotPermittedError
 	switch {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ring3-go/ring3/internal/procfs"
+	"github.com/ring3-go/ring3/syscalls"
 )
 
 func hostTrials() []trial {
@@ -86,28 +87,19 @@ func ring(context.Context) Check {
 	return passed("set up: features %#x, %d operations", p.features, n)
 }
 
-// noRing tells the ways apart in which a ring can be refused.
+// noRing says why a ring was refused, and what helps.
 func noRing(errno unix.Errno) (why, remedy string) {
-	const name = "kernel.io_uring_disabled"
-	const unconfined = "start the container with --security-opt seccomp=unconfined"
-	b, err := os.ReadFile("/proc/sys/kernel/io_uring_disabled")
-	mode := ""
-	if err == nil && len(b) > 0 {
-		mode = string(b[:1])
-	}
-	switch {
-	case errno == unix.EPERM && mode == "1":
-		return name + " = 1: for CAP_SYS_ADMIN and the group of kernel.io_uring_group alone", "sudo sysctl " + name + "=0"
-	case errno == unix.EPERM && mode == "2":
-		return name + " = 2: for nobody", "sudo sysctl " + name + "=0"
-	case errno == unix.EPERM:
-		return "not by a sysctl: a seccomp filter or security module", unconfined
-	case errno == unix.ENOSYS && mode != "":
-		return "the kernel has it, so a seccomp filter answers", unconfined
-	case errno == unix.ENOSYS:
-		return "kernel without it, or a seccomp filter", "a kernel built with CONFIG_IO_URING=y"
-	case errno == unix.ENOMEM:
+	if errno == unix.ENOMEM {
 		return "no memory, or RLIMIT_MEMLOCK before Linux 5.12", "ulimit -l unlimited"
 	}
-	return "for another reason", ""
+	e := syscalls.Explain(os.NewSyscallError("io_uring_setup", errno))
+	switch e.Cause {
+	case syscalls.CauseSysctl, syscalls.CauseCapability:
+		remedy = "sudo sysctl kernel.io_uring_disabled=0"
+	case syscalls.CauseSeccomp:
+		return e.Cause.String(), unconfined
+	case syscalls.CauseKernel:
+		remedy = "a kernel built with CONFIG_IO_URING=y"
+	}
+	return fmt.Sprintf("%v (%s)", e.Cause, e.Evidence), remedy
 }

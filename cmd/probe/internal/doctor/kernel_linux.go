@@ -109,7 +109,8 @@ func sysctl(name string) string {
 func programStatistics(context.Context) Check {
 	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
 	if err != nil {
-		return refused(fmt.Sprintf("BPF_ENABLE_STATS: %v", err), "what the observers themselves cost is not measured by the kernel", grant(capAdmin))
+		evidence, remedy := unlessFiltered("bpf", err, fmt.Sprintf("BPF_ENABLE_STATS: %v", err), grant(capAdmin))
+		return refused(evidence, "what the observers themselves cost is not measured by the kernel", remedy)
 	}
 	stats.Close()
 	return passed("BPF_ENABLE_STATS granted: the observers' own cost is known")

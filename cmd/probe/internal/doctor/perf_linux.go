@@ -27,8 +27,8 @@ func perfOwnThread(context.Context) Check {
 	// The kernel's part is left out: an ordinary user may not have it.
 	seen, caused, err := perfFaults(0, []int{-1}, unix.PerfBitExcludeKernel)
 	if err != nil {
-		return refused(fmt.Sprintf("%v; %s", err, sysctl(paranoid)), "a program cannot count its own events; rusage still does",
-			"sudo sysctl "+paranoid+"=2")
+		evidence, remedy := unlessFiltered("perf_event_open", err, fmt.Sprintf("%v; %s", err, sysctl(paranoid)), "sudo sysctl "+paranoid+"=2")
+		return refused(evidence, "a program cannot count its own events; rusage still does", remedy)
 	}
 	return perfResult(seen, caused, "its own events")
 }
@@ -40,7 +40,8 @@ func perfEveryCPU(context.Context) Check {
 	}
 	seen, caused, err := perfFaults(-1, cpus, 0)
 	if err != nil {
-		return refused(fmt.Sprintf("%v; %s", err, sysctl(paranoid)), "page faults: back ends that use perf events cannot work", grantPerf())
+		evidence, remedy := unlessFiltered("perf_event_open", err, fmt.Sprintf("%v; %s", err, sysctl(paranoid)), grantPerf())
+		return refused(evidence, "page faults: back ends that use perf events cannot work", remedy)
 	}
 	return perfResult(seen, caused, "events of every CPU")
 }

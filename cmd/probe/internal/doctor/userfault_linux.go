@@ -47,9 +47,10 @@ func userfault(context.Context) Check {
 	}
 	remedy := "sudo sysctl " + userfaultfdSetting + "=1"
 	if errors.Is(callErr, unix.ENOSYS) {
-		remedy = "a kernel built with CONFIG_USERFAULTFD=y, or no filter on the call"
+		remedy = "a kernel built with CONFIG_USERFAULTFD=y"
 	}
-	return refused(fmt.Sprintf("%s; with UFFD_USER_MODE_ONLY: %v", evidence, err), "a program cannot serve its own page faults", remedy)
+	evidence, remedy = unlessFiltered("userfaultfd", callErr, fmt.Sprintf("%s; with UFFD_USER_MODE_ONLY: %v", evidence, err), remedy)
+	return refused(evidence, "a program cannot serve its own page faults", remedy)
 }
 
 func viaSyscall(flags uintptr) (features uint64, err error) {

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package main
+
+func showVM(*output, vmOptions) error { return errObserveLinuxOnly }

@@ -1,0 +1,3 @@
+package syscalls
+
+func archRefusals() []refusal { return nil }
