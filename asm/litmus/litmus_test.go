@@ -112,22 +112,12 @@ func manyRounds(t *testing.T) uint64 {
 	return 100_000
 }
 
-<<<<<<< HEAD
-// runFor runs a test for so many rounds, or as many as a busy machine can do in half a minute. Of a processor
-// that is a program, nothing is learnt by waiting.
-func runFor(t *testing.T, test Test, rounds uint64, fenced bool) Result {
-	t.Helper()
-	limit := 30 * time.Second
-	if emulated(t) {
-		limit = time.Second
-=======
 // runFor runs a test for so many rounds, or as many as a busy machine can do in the time that there is.
 func runFor(t *testing.T, test Test, rounds uint64, fenced bool) Result {
 	t.Helper()
 	limit := time.Second
 	if soak() {
 		limit = 4 * time.Minute
->>>>>>> main
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
