@@ -41,10 +41,10 @@ type CachedKernel struct {
 	Package string // the Debian package that it came from
 }
 
-// errDamaged says that an image is not the one that was fetched: a disk that was full, a machine that lost power.
-var errDamaged = errors.New("image in the cache is damaged")
+// ErrDamaged says that an image is not the one that was fetched: a disk that was full, a machine that lost power.
+var ErrDamaged = errors.New("image in the cache is damaged")
 
-// Lookup finds k in the cache. Where it is missing, the error is [fs.ErrNotExist].
+// Lookup finds k in the cache. Where it is missing, the error is [fs.ErrNotExist]; where it is damaged, [ErrDamaged].
 func (c Cache) Lookup(k Kernel) (CachedKernel, error) {
 	dir := filepath.Join(c.Dir, k.Name())
 	pkg, err := os.ReadFile(filepath.Join(dir, "package"))
@@ -61,7 +61,7 @@ func (c Cache) Lookup(k Kernel) (CachedKernel, error) {
 	case err != nil:
 		return CachedKernel{}, fmt.Errorf("kernel %s: %w", k.Name(), err)
 	case strings.TrimSpace(string(want)) != sum:
-		return CachedKernel{}, fmt.Errorf("kernel %s: %w: %s", k.Name(), errDamaged, image)
+		return CachedKernel{}, fmt.Errorf("kernel %s: %w: %s", k.Name(), ErrDamaged, image)
 	}
 	return CachedKernel{Kernel: k, Image: image, Package: strings.TrimSpace(string(pkg))}, nil
 }
@@ -83,7 +83,7 @@ func fileSum(name string) (string, error) {
 // Get finds k in the cache, or fetches it with apt, again where the image is damaged. Only then it needs the
 // network, and tells progress what it does. Several processes may share a cache.
 func (c Cache) Get(ctx context.Context, k Kernel, progress io.Writer) (ck CachedKernel, err error) {
-	usable := func(err error) bool { return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errDamaged) }
+	usable := func(err error) bool { return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrDamaged) }
 	if ck, err := c.Lookup(k); usable(err) {
 		return ck, err
 	}

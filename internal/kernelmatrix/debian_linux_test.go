@@ -106,8 +106,8 @@ func TestDamagedImageIsFetchedAgain(t *testing.T) {
 		fetchPrefix + "1/half": "of a process that was killed",
 	})}
 	k := Kernels()[1]
-	if _, err := c.Lookup(k); !errors.Is(err, errDamaged) {
-		t.Errorf("Lookup: %v, want %v", err, errDamaged)
+	if _, err := c.Lookup(k); !errors.Is(err, ErrDamaged) {
+		t.Errorf("Lookup: %v, want %v", err, ErrDamaged)
 	}
 	// It is tried: apt is what is missing here.
 	if _, err := c.Get(t.Context(), k, io.Discard); !errors.Is(err, exec.ErrNotFound) {

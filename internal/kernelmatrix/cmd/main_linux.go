@@ -176,6 +176,8 @@ func (cfg *config) printKernels(stdout io.Writer) error {
 		switch {
 		case err == nil:
 			state = ck.Package
+		case errors.Is(err, kernelmatrix.ErrDamaged):
+			state = "damaged"
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
