@@ -77,7 +77,7 @@ func words(text string) []string {
 	return out
 }
 
-// A checker looks at commands one by one, as given in dir, and remembers the help of our programs.
+// A checker looks at commands one by one, as given in dir, and remembers what it ran, by its directory and words.
 type checker struct {
 	dir  string
 	help map[string]string
@@ -126,7 +126,7 @@ func (c *checker) checkRun(args []string) error {
 		return nil // somebody else's program
 	}
 	args[at], _, _ = strings.Cut(args[at], "@") // a release is of this module, and this is the next one
-	if err := c.dry(append([]string{"go", "run", "-n"}, args...)...); err != nil {
+	if err := c.dry(append([]string{"go", "run", "-n"}, args[:at+1]...)...); err != nil {
 		return err
 	}
 	program, rest := args[at], args[at+1:]
@@ -178,11 +178,18 @@ func (c *checker) helpOf(program string, args ...string) (string, error) {
 	return help, err
 }
 
-// dry runs a go command with -n.
+// dry runs a go command with -n, once for all documents where it has no complaint.
 func (c *checker) dry(args ...string) error {
+	key := strings.Join(append([]string{c.dir}, args...), " ")
+	if _, ok := c.help[key]; ok {
+		return nil
+	}
 	out, err := c.run(args...)
 	if err == nil && strings.Contains(out, "matched no packages") {
-		return errors.New("matched no packages")
+		err = errors.New("matched no packages")
+	}
+	if err == nil {
+		c.help[key] = ""
 	}
 	return err
 }
