@@ -163,9 +163,17 @@ func kernelFaults(t *testing.T, pid int) uint64 {
 	return sum
 }
 
-// countFaultEvents counts the perf events of completed faults in every thread that a process has and will have.
+// countFaultEvents counts the perf events of completed faults in every thread that a child has and will have.
 func countFaultEvents(t *testing.T, pid int) func() uint64 {
 	t.Helper()
+	// The runtime makes threads when it likes. While the process is stopped it cannot.
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		t.Fatal(os.NewSyscallError("kill", err))
+	}
+	if err := unix.Waitid(unix.P_PID, pid, nil, unix.WSTOPPED, nil); err != nil {
+		t.Fatal(os.NewSyscallError("waitid", err))
+	}
+	defer unix.Kill(pid, unix.SIGCONT)
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 	if err != nil {
 		t.Fatal(err)
