@@ -2,6 +2,7 @@ package features
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -34,13 +35,18 @@ type Kernel struct {
 	// Symbols are those of the table that this kernel has; nil where it does not
 	// show them, and where it is one of those of the matrix.
 	Symbols map[string]bool
+	// Processor has the words of the table that /proc/cpuinfo says of the processor.
+	Processor map[string]bool
 }
 
-// Has reports whether the kernel should have the feature: it is no older than the first that had it, and
-// was not built without.
+// Has reports whether the kernel should have the feature: it is no older than the first that had it, was not
+// built without, and runs on a processor that can.
 func (k Kernel) Has(f Feature) bool {
 	first, ok := f.Since(k.Arch)
 	if !ok || k.Release.Before(first) {
+		return false
+	}
+	if words := f.Processor(); len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return k.Processor[w] }) {
 		return false
 	}
 	symbol := f.Symbol()
@@ -65,6 +71,28 @@ func readSymbols(kallsyms string) map[string]bool {
 		if name := fields[2]; wanted[name] {
 			found[name] = true
 		}
+	}
+	return found
+}
+
+// readProcessor finds the words of the table in the text of /proc/cpuinfo, where the flags of amd64 and the
+// features of arm64 stand in a line of their own.
+func readProcessor(cpuinfo string) map[string]bool {
+	found := make(map[string]bool)
+	for line := range strings.Lines(cpuinfo) {
+		name, words, _ := strings.Cut(line, ":")
+		if name = strings.TrimSpace(name); name != "flags" && name != "Features" {
+			continue
+		}
+		said := strings.Fields(words)
+		for f := range table {
+			for _, w := range f.Processor() {
+				if slices.Contains(said, w) {
+					found[w] = true
+				}
+			}
+		}
+		break // all processors have the same
 	}
 	return found
 }

@@ -39,6 +39,24 @@ func TestKernelHasWhatIsNoNewerAndBuiltIn(t *testing.T) {
 	}
 }
 
+func TestProcessorCountsWhereAFeatureNeedsIt(t *testing.T) {
+	can := readProcessor("processor\t: 0\nflags\t\t: fpu pku ospke\n\nprocessor\t: 1\nflags\t\t: fpu\n")
+	for _, tt := range []struct {
+		kernel Kernel
+		want   bool
+	}{
+		{Kernel{Arch: "amd64", Release: Version{6, 18}, Reference: true, Processor: can}, true},
+		{Kernel{Arch: "amd64", Release: Version{4, 8}, Processor: can}, false},
+		{Kernel{Arch: "amd64", Release: Version{6, 18}, Reference: true, Processor: readProcessor("flags\t: fpu pku\n")}, false},
+		{Kernel{Arch: "arm64", Release: Version{6, 12}, Processor: readProcessor("Features\t: fp asimd poe\n")}, true},
+		{Kernel{Arch: "arm64", Release: Version{6, 12}}, false},
+	} {
+		if got := tt.kernel.Has(ProtectionKeys); got != tt.want {
+			t.Errorf("%+v has protection keys: %v; want %v", tt.kernel, got, tt.want)
+		}
+	}
+}
+
 func TestSymbolsOfModulesAreNotTheKernels(t *testing.T) {
 	found := readSymbols("ffffffff81498820 T register_ftrace_direct\nffffffffc0000000 t handle_userfault\t[mod]\n0 T other\n")
 	if len(found) != 1 || !found["register_ftrace_direct"] {

@@ -24,6 +24,11 @@ func Running() (Kernel, error) {
 		Release:   release,
 		Reference: strings.Contains(unix.ByteSliceToString(uts.Version[:]), "Debian"),
 	}
+	cpuinfo, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return Kernel{}, fmt.Errorf("read the processor's features: %w", err)
+	}
+	k.Processor = readProcessor(string(cpuinfo))
 	if k.Reference {
 		return k, nil // a hundred thousand symbols take an emulated processor seconds, and nothing depends on them
 	}

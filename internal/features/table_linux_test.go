@@ -59,6 +59,16 @@ func tries(t *testing.T) map[Feature]func() error {
 		RingBundle:    ring(0, 1<<14),       // FEAT_RECVSEND_BUNDLE
 		RingMinWait:   ring(0, 1<<15),       // FEAT_MIN_TIMEOUT
 		VDSOGetrandom: func() error { return tryVDSO("__vdso_getrandom", "__kernel_getrandom") },
+
+		MemoryPolicy: func() error { return refusedWith(unix.EINVAL, unix.SYS_GET_MEMPOLICY, 0, 0, 0, 0, none) },
+		HomeNode:     func() error { return refusedWith(unix.EINVAL, unix.SYS_SET_MEMPOLICY_HOME_NODE, 1) },
+		ProcessAdvice: func() error {
+			return refusedWith(unix.EBADF, unix.SYS_PROCESS_MADVISE, none, 0, 0, unix.MADV_COLD)
+		},
+		ProtectionKeys: tryProtectionKeys,
+		ShadowStack:    tryShadowStack,
+		RingRegWait:    func() error { return tryRingRegWait(t) },
+		RingQuery:      func() error { return call(unix.SYS_IO_URING_REGISTER, none, 35) }, // IORING_REGISTER_QUERY
 	}
 }
 

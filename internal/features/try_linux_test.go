@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"runtime"
 	"strconv"
 	"testing"
 	"unsafe"
@@ -163,5 +164,47 @@ func tryRingBuffers(t *testing.T) error {
 			reserved     [3]uint64
 		}{address: uint64(uintptr(unsafe.Pointer(&page[0]))), entries: 8}
 		return call(unix.SYS_IO_URING_REGISTER, fd, register, uintptr(unsafe.Pointer(&arg)), 1)
+	})
+}
+
+func tryProtectionKeys() error {
+	key, _, errno := unix.Syscall(unix.SYS_PKEY_ALLOC, 0, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return call(unix.SYS_PKEY_FREE, key)
+}
+
+func tryShadowStack() error {
+	size := uintptr(os.Getpagesize())
+	stack, _, errno := unix.Syscall(unix.SYS_MAP_SHADOW_STACK, 0, size, 0)
+	if errno != 0 {
+		return errno
+	}
+	return call(unix.SYS_MUNMAP, stack, size)
+}
+
+func tryRingRegWait(t *testing.T) error {
+	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(page)
+	const disabled = 1 << 6 // IORING_SETUP_R_DISABLED
+	return openRing(disabled, func(fd uintptr, _ uint32) error {
+		const register = 34 // IORING_REGISTER_MEM_REGION
+		region := &struct {
+			address, size uint64
+			flags, id     uint32
+			offset        uint64
+			reserved      [4]uint64
+		}{address: uint64(uintptr(unsafe.Pointer(&page[0]))), size: uint64(len(page)), flags: 1} // the program's memory
+		arg := struct {
+			region, flags uint64
+			reserved      [2]uint64
+		}{region: uint64(uintptr(unsafe.Pointer(region))), flags: 1} // for registered waits
+		err := call(unix.SYS_IO_URING_REGISTER, fd, register, uintptr(unsafe.Pointer(&arg)), 1)
+		runtime.KeepAlive(region)
+		return err
 	})
 }
