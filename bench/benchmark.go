@@ -66,6 +66,7 @@ func benchmarks() []Benchmark {
 		echoTCP(1000, 400_000),
 		echoCalls(),
 		echoIdle(),
+		userfaultMissing(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),

@@ -46,7 +46,8 @@ type ServeOptions struct {
 // as it is in memory); for the others there is nothing to fill. When it returns nil, the thread that waits goes
 // on. When it returns an error, panics or ends its goroutine, that page is no more: see [ServeError].
 //
-// It runs beside those who wait, so it must neither use the region nor wait for who does.
+// It runs beside those who wait, so it must neither use the region nor wait for who does. What it did happens before
+// they go on.
 type Handler func(*Request) error
 
 // A Request is a fault that waits for an answer. It is the handler's until that returns.

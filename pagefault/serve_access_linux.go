@@ -96,7 +96,9 @@ func (r *Region) populate(off, end int64, access Access) error {
 	if access == AccessWrite {
 		advice = unix.MADV_POPULATE_WRITE
 	}
+	r.server.order.Add(1)
 	err := populate(r.memory[off&^(page-1):(end+page-1)&^(page-1)], advice)
+	r.server.order.Add(1)
 	if r.closing.Load() {
 		return ErrClosed
 	}

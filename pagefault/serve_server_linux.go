@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -34,6 +35,9 @@ type server struct {
 	unable func(addr uintptr, offset int64)
 
 	place place
+	// order is counted up by whoever asks for pages, before and after, and by whoever makes one, likewise. The
+	// kernel orders the two; this says so to Go's memory model, and to the race detector.
+	order atomic.Uint32
 }
 
 // A place says which addresses are the region's: one range, until somebody moves parts of it.
@@ -112,8 +116,10 @@ func (s *server) ask(r *Request, answer func(error)) {
 		if v := recover(); v != nil {
 			err = &PanicError{Value: v, Stack: debug.Stack()}
 		}
+		s.order.Add(1)
 		answer(err)
 	}()
+	s.order.Add(1)
 	err = s.handler(r)
 }
 
