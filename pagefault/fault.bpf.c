@@ -327,11 +327,17 @@ static __always_inline u32 event_of(struct task_state *st, u32 major)
 	if (st->flags & FAULT_PRESENT) {
 		if (st->access != ACCESS_WRITE)
 			return EVENT_SPURIOUS;
+		if (v->userfault & VMA_UFFD_WP) // protected by userfaultfd, or as anywhere else
+			return EVENT_UNKNOWN;
 		return v->shared ? EVENT_WRITE_PROTECT : EVENT_COPY_ON_WRITE;
 	}
 	if (swappable && !tells_swap)
 		return EVENT_UNKNOWN;
-	if (v->memory != MEMORY_ANON && !v->shared && st->access == ACCESS_WRITE)
+	// Since 6.7 the kernel may count what userfaultfd served as a minor fault.
+	if (v->userfault & VMA_UFFD_MISSING)
+		return EVENT_USERFAULT;
+	// hugetlb: a private file of it there hardly is.
+	if (v->memory != MEMORY_ANON && v->memory != MEMORY_HUGETLB && !v->shared && st->access == ACCESS_WRITE)
 		return EVENT_COPY_ON_WRITE;
 	return EVENT_FIRST_TOUCH;
 }

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	workload.Main()
-	if remoteHandler() {
+	if Child() || remoteHandler() || causeGated() {
 		return
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each workload otherwise

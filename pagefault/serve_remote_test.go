@@ -28,7 +28,7 @@ func remoteHandler() bool {
 	if len(os.Args) != 3 || os.Args[1] != remoteMarker {
 		return false
 	}
-	conn, err := connection(3)
+	conn, err := unixConn(os.NewFile(reportFD, "connection"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -59,17 +59,6 @@ func remoteHandler() bool {
 	return true
 }
 
-// connection makes one of an inherited descriptor.
-func connection(fd uintptr) (*net.UnixConn, error) {
-	f := os.NewFile(fd, "connection")
-	defer f.Close()
-	c, err := net.FileConn(f)
-	if err != nil {
-		return nil, err
-	}
-	return c.(*net.UnixConn), nil
-}
-
 // remoteRegion makes one whose handler is another process.
 func remoteRegion(t *testing.T, opts ServeOptions, how string, needs features.Feature) *Region {
 	t.Helper()
@@ -94,7 +83,7 @@ func remoteRegion(t *testing.T, opts ServeOptions, how string, needs features.Fe
 			t.Errorf("handler's process: %v", err)
 		}
 	})
-	if opts.Remote, err = connection(uintptr(pair[0])); err != nil {
+	if opts.Remote, err = unixConn(os.NewFile(uintptr(pair[0]), "ours")); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
@@ -242,7 +231,7 @@ func connected(t *testing.T) (ours, theirs *net.UnixConn) {
 		t.Fatal(err)
 	}
 	for i, c := range []**net.UnixConn{&ours, &theirs} {
-		if *c, err = connection(uintptr(pair[i])); err != nil {
+		if *c, err = unixConn(os.NewFile(uintptr(pair[i]), "end")); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -23,15 +23,18 @@ enum memory {
 
 #define VM_SHARED 0x00000008 /* include/linux/mm.h */
 #define VM_HUGETLB 0x00400000
-#define VM_UFFD 0x00001200 /* VM_UFFD_MISSING | VM_UFFD_WP */
+#define VM_UFFD_MISSING 0x00000200
+#define VM_UFFD_WP 0x00001000
 #define TMPFS_MAGIC 0x01021994 /* uapi/linux/magic.h; shared anonymous memory and memfd too */
+
+enum { VMA_UFFD_MISSING = 1, VMA_UFFD_WP = 2 };
 
 struct vma {
 	u64 start, end; /* end 0: not known */
 	u64 file; /* struct file *, or 0 */
 	u8 memory; /* enum memory */
 	u8 shared;
-	u8 userfault; /* registered with userfaultfd */
+	u8 userfault; /* VMA_UFFD_: registered with userfaultfd */
 };
 
 /* include/linux/maple_tree.h: node layout on 64 bits, the same since 6.1. */
@@ -127,7 +130,7 @@ static __always_inline bool vma_read(struct vma *v, struct vm_area_struct *area,
 	read_kernel(file, &area->vm_file);
 	v->memory = memory_of(area, flags, file);
 	v->shared = !!(flags & VM_SHARED);
-	v->userfault = !!(flags & VM_UFFD);
+	v->userfault = (flags & VM_UFFD_MISSING ? VMA_UFFD_MISSING : 0) | (flags & VM_UFFD_WP ? VMA_UFFD_WP : 0);
 	v->file = (u64)file;
 	return true;
 }
