@@ -217,6 +217,5 @@ type Exception struct {
 	Cannot string
 
 	number int // of the function that raises it
-	access Access
 	addr   func() (uintptr, error)
 }

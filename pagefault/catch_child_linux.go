@@ -4,6 +4,7 @@ package pagefault
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -11,6 +12,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/syscalls"
 )
 
 const (
@@ -58,8 +61,8 @@ func child(what string, args []string) error {
 		if err == nil && addrErr == nil {
 			return Exception{number: touches[Access(access)], addr: func() (uintptr, error) { return uintptr(addr), nil }}.raise()
 		}
-	case what == "cause" && len(args) == 2:
-		return causeInChild(args[0], args[1])
+	case what == "cause" && len(args) == 5:
+		return causeInChild(args)
 	case what == "serve":
 		return serveInChild(args[0])
 	}
@@ -163,13 +166,14 @@ func badPage(prot int) (uintptr, error) {
 // writable maps a page that can be written but not executed.
 func writable() (uintptr, error) { return badPage(unix.PROT_READ | unix.PROT_WRITE) }
 
-// unmapped is where a page was.
+// unmapped is where no mapping is, and none comes by itself: the kernel looks for room from the top, and programs begin
+// above.
 func unmapped() (uintptr, error) {
-	m, err := mapRegion(-1, int64(os.Getpagesize()), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
-	if err != nil {
-		return 0, err
+	const addr = 1 << 20
+	if err := syscalls.Mincore(addr, uintptr(os.Getpagesize()), make([]byte, 1)); !errors.Is(err, unix.ENOMEM) {
+		return 0, fmt.Errorf("there is a mapping at %#x: %w", addr, errors.ErrUnsupported)
 	}
-	return addressOf(m), unmapRegion(m)
+	return addr, nil
 }
 
 // beyondEnd maps a page of a file that ends before it.

@@ -27,6 +27,11 @@ func CatchAccess(context.Context, uintptr, Access) (*Fault, error) { return nil,
 // Run fails: Linux only.
 func (c Cause) Run(context.Context, CauseOptions) (*Caused, error) { return nil, errCatchLinuxOnly }
 
+// RunObserved fails: Linux only.
+func (c Cause) RunObserved(context.Context, CauseOptions, Options) (*Observed, error) {
+	return nil, errCatchLinuxOnly
+}
+
 // Causes is empty: Linux only.
 func Causes() []Cause { return nil }
 

@@ -42,15 +42,13 @@ func (c Counts) times(n int64) Counts {
 type CauseOptions struct {
 	// Count is how many faults; 0 is 256. Of huge pages there are at most 16.
 	Count int
-	// Around, where set, is called before the first fault and after the last, on the thread that takes them. What
-	// it does itself is counted in neither getrusage's nor our numbers. A function marked go:nosplit that makes raw
-	// system calls takes no faults of its own.
-	Around func()
 	// Reserve allows to change settings of the machine for as long as it takes: huge pages, swap. That takes root.
 	Reserve bool
 	// Dir is where files are made, for those causes that need one; empty is os.TempDir. Its file system decides
 	// what can be had.
 	Dir string
+
+	gate int // in a child that is observed: where it waits before and after; 0 for nowhere
 }
 
 const countMax = 1 << 16
@@ -80,6 +78,15 @@ type Caused struct {
 	// it, and off each value of Time.
 	Total, Overhead time.Duration
 	Time            Histogram // nanoseconds
+}
+
+// Observed is what a cause did, and what an observer saw of it.
+type Observed struct {
+	Caused
+	Backend Backend
+	Seen    Counts     // of that thread
+	Who     []WhoStats // the same by class: Key.Class and Key.TID are set
+	Lost    Loss
 }
 
 // A CannotHereError says why a cause has no faults on this machine, or for this process.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -21,7 +22,7 @@ import (
 // order that no prefetcher guesses where the cause allows it, with the signals of other threads blocked.
 //
 // Causes that end in signals, and those that a userfaultfd serves, have a child process: main, or TestMain, calls
-// [Child] first. In it Around is not called. Nothing else of the process is changed, and all is undone.
+// [Child] first. Nothing else of the process is changed, and all is undone.
 func (c Cause) Run(ctx context.Context, opts CauseOptions) (*Caused, error) {
 	opts, err := opts.validate()
 	if err != nil {
@@ -112,39 +113,64 @@ func (c Cause) run(opts CauseOptions) (_ *Caused, err error) {
 
 // runInChild has a child cause them.
 func (c Cause) runInChild(ctx context.Context, opts CauseOptions) (*Caused, error) {
-	out, state, err := runChild(ctx, "cause", c.Name, strconv.Itoa(opts.Count))
+	out, state, err := runChild(ctx, c.childArgs(opts)...)
 	if err != nil {
 		return nil, err
 	}
-	var r struct {
-		Done   *Caused
-		Cannot string
+	done, err := c.parse(out)
+	if err != nil {
+		return nil, fmt.Errorf("%w (the child ended with %s)", err, state)
 	}
-	if err := json.Unmarshal(out, &r); err != nil || r.Done == nil && r.Cannot == "" {
-		return nil, fmt.Errorf("no report: does the program call pagefault.Child first? (the child ended with %s)", state)
-	}
-	if r.Cannot != "" {
+	return done, nil
+}
+
+// childArgs are those of a child that causes.
+func (c Cause) childArgs(opts CauseOptions) []string {
+	return []string{"cause", c.Name, strconv.Itoa(opts.Count), strconv.FormatBool(opts.Reserve), opts.Dir, strconv.Itoa(opts.gate)}
+}
+
+// A causeReport is what such a child says.
+type causeReport struct {
+	Done          *Caused
+	Cannot, Error string
+}
+
+// parse reads it.
+func (c Cause) parse(report []byte) (*Caused, error) {
+	var r causeReport
+	err := json.Unmarshal(report, &r)
+	switch {
+	case err != nil || r == (causeReport{}):
+		return nil, errors.New("no report: does the program call pagefault.Child first?")
+	case r.Cannot != "":
 		return nil, &CannotHereError{Cause: c.Name, Why: r.Cannot}
+	case r.Error != "":
+		return nil, errors.New(r.Error)
 	}
 	return r.Done, nil
 }
 
-// causeInChild is the child's part of it.
-func causeInChild(name, count string) error {
-	c, err := CauseNamed(name)
-	n, countErr := strconv.Atoi(count)
-	if err := errors.Join(err, countErr); err != nil {
+// causeInChild is the child's part of it: name, count, reserve, dir, gate.
+func causeInChild(args []string) error {
+	c, err := CauseNamed(args[0])
+	n, countErr := strconv.Atoi(args[1])
+	reserve, reserveErr := strconv.ParseBool(args[2])
+	gate, gateErr := strconv.Atoi(args[4])
+	if err := errors.Join(err, countErr, reserveErr, gateErr); err != nil {
 		return err
 	}
-	done, err := c.Run(context.Background(), CauseOptions{Count: n})
+	var r causeReport
+	r.Done, err = c.Run(context.Background(), CauseOptions{Count: n, Reserve: reserve, Dir: args[3], gate: gate})
 	var cannot *CannotHereError
 	if errors.As(err, &cannot) {
-		return reportJSON(map[string]string{"Cannot": cannot.Why})
+		r.Cannot = cannot.Why
+		if cannot.Err != nil {
+			r.Cannot += ": " + cannot.Err.Error()
+		}
+	} else if err != nil {
+		r.Error = err.Error()
 	}
-	if err != nil {
-		return err
-	}
-	return reportJSON(map[string]*Caused{"Done": done})
+	return reportJSON(r)
 }
 
 // measure touches every address once, and takes the time of each touch and what the kernel counted meanwhile.
@@ -160,18 +186,28 @@ func (s *scene) measure(done *Caused) error {
 		there[i] = uintptr(unsafe.Pointer(here))
 	}
 	m := &meter{times: make([]int64, len(s.addrs)), fd: s.fd}
+	if s.cause.unresolved() {
+		more, err := mapRegion(-1, int64(pageLength()), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+		if err != nil {
+			return err
+		}
+		s.later(func() error { return unmapRegion(more) })
+		m.more = addressOf(more)
+	}
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &blocked, &old); err != nil {
 		return os.NewSyscallError("rt_sigprocmask", err)
 	}
-	for range 2 {
-		m.run(there, touchStore)
+	least := int64(math.MaxInt64) // whatever else ran meanwhile is no overhead
+	for range 3 {                 // the same way that counts, so that no part of the stack is touched there for the first time
+		m.count(there, touchStore)
+		least = min(least, m.total)
 	}
-	m.run(there, touchLoad)
-	overhead := time.Duration(m.total)
+	overhead := time.Duration(least)
 	if s.cause.Signal != 0 { // the way through a handler has been gone before it counts
 		m.run(s.addrs[:1], s.touch)
 	}
-	before, after := m.count(s.addrs, s.touch, s.opts.Around)
+	m.gate = uintptr(s.opts.gate)
+	before, after := m.count(s.addrs, s.touch)
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil); err != nil {
 		return os.NewSyscallError("rt_sigprocmask", err)
 	}
@@ -215,6 +251,9 @@ type meter struct {
 	total   int64
 	signals int64
 	fd      uintptr
+	gate    uintptr // a socket; 0 for none
+	more    uintptr // a page that nobody has touched; 0 for none
+	byte    [8]byte
 }
 
 // run touches each address and takes the time. All that it calls is nosplit: where a function may grow the stack, the
@@ -247,22 +286,35 @@ func (m *meter) run(addrs []uintptr, how touch) {
 	m.total = last - begin
 }
 
-// count runs between two looks at what the kernel has counted.
+// count runs between two looks at what the kernel has counted. Where somebody observes, it waits for him before and
+// after; an exception that came to nothing is known as such when the thread takes its next fault, so there is one
+// more at the end then.
 //
 //go:norace
 //go:nosplit
 //go:noinline
-func (m *meter) count(addrs []uintptr, how touch, around func()) (before, after Counts) {
-	if around != nil {
-		around()
-	}
+func (m *meter) count(addrs []uintptr, how touch) (before, after Counts) {
+	m.wait()
 	before = threadUsage()
 	m.run(addrs, how)
 	after = threadUsage()
-	if around != nil {
-		around()
+	if m.gate != 0 && m.more != 0 {
+		storeByte(m.more)
 	}
+	m.wait()
 	return before, after
+}
+
+// wait says that it is there and waits for an answer: by raw calls, after which the thread has not got to find itself
+// a P, with memory of its own.
+//
+//go:norace
+//go:nosplit
+func (m *meter) wait() {
+	if m.gate != 0 {
+		unix.RawSyscall6(unix.SYS_WRITE, m.gate, uintptr(unsafe.Pointer(&m.byte)), 1, 0, 0, 0)
+		unix.RawSyscall6(unix.SYS_READ, m.gate, uintptr(unsafe.Pointer(&m.byte)), 1, 0, 0, 0)
+	}
 }
 
 // now is the monotonic clock in nanoseconds, by a system call: the faster ways to it are not nosplit.
