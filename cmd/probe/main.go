@@ -4,6 +4,7 @@
 //	probe run -- CMD…                run a command, then say where its faults and switches went
 //	probe faults [interval [count]]  page faults of the host, a process, a command or a cgroup
 //	probe switches [interval [count]] context switches, likewise
+//	probe bench faults               what a page fault of each class costs
 //	probe doctor                     what this host allows, and how to get the rest
 //
 // Data goes to standard output and talk to standard error; --json prints one record a line. Exit codes:
@@ -13,9 +14,14 @@ package main
 import (
 	"io"
 	"os"
+
+	"github.com/ring3-go/ring3/pagefault"
 )
 
 func main() {
+	if pagefault.Child() { // started by itself, to take faults that it would not survive
+		return
+	}
 	os.Exit(probe(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ring3-go/ring3/internal/workload"
+	"github.com/ring3-go/ring3/pagefault"
 )
 
 // The first argument makes this binary something else than its tests: probe itself, or a small program for
@@ -16,6 +17,9 @@ const (
 
 func TestMain(m *testing.M) {
 	workload.Main()
+	if pagefault.Child() {
+		return
+	}
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case asProbe:

@@ -55,7 +55,7 @@ switched out and why, how long that took, and whether the kernel's own counters 
 	flags.StringVar(&out.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
 	flags.BoolVarP(&out.verbose, "verbose", "v", false, "say more on standard error, the eBPF verifier's log included")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(out), newFaults(out), newSwitches(out), newDoctor(out))
+	root.AddCommand(newRun(out), newFaults(out), newSwitches(out), newBench(out), newDoctor(out))
 	return root
 }
 

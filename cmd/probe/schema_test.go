@@ -15,7 +15,7 @@ import (
 const schemaDir = "../../docs/json"
 
 // kinds are the records that there are.
-var kinds = []string{"run", "faults", "switches", "doctor", "error"}
+var kinds = []string{"run", "faults", "switches", "bench", "doctor", "error"}
 
 var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	compiler := jsonschema.NewCompiler()
