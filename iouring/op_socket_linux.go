@@ -146,8 +146,8 @@ func (s *slot) sendTo(q *syscalls.IoUringSQE, to Address) {
 	q.Off, q.FileIndex = where, size
 }
 
-// SendBundle sends the buffers of a group in one go, n bytes at the most (0: all that are there). Result: bytes; the
-// buffer of the completion is the first. Since 6.10; io_uring_prep_send_bundle(3).
+// SendBundle sends the buffers of a group, several in one go, until the group is empty. Each result: bytes, n at the
+// most where n is not 0; the buffer of the completion is the first. Since 6.10; io_uring_prep_send_bundle(3).
 func (e Entry) SendBundle(fd int, n uint32, flags int, group uint16) error {
 	if err := e.SetBufferGroup(group); err != nil {
 		return err
@@ -287,7 +287,7 @@ func (e Entry) Recvmsg(fd int, m *Msg, flags int) error {
 }
 
 // RecvmsgMultishot receives messages again and again, each with its peer's address and up to control bytes of
-// control data, into a buffer of the group: see [ParseRecvmsg]. Since 6.0; io_uring_prep_recvmsg_multishot(3).
+// control data, into a buffer of the group: see [ParseRecvmsg]. A message without payload ends it. Since 6.0; io_uring_prep_recvmsg_multishot(3).
 func (e Entry) RecvmsgMultishot(fd, control, flags int, group uint16) error {
 	if control < 0 || control > 1<<16 {
 		return invalid("%d bytes of control data", control)
