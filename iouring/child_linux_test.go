@@ -1,12 +1,16 @@
 package iouring
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // longest is how long a test waits for what must happen. It is long because machines are slow, not because it
@@ -16,7 +20,12 @@ const longest = 30 * time.Second
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // children are what a child can do.
-var children = map[string]func() error{}
+var children = map[string]func() error{
+	"forbidden": func() error { return forbidden(unix.EPERM, fs.ErrPermission, "seccomp") },
+	"hidden":    func() error { return forbidden(unix.ENOSYS, errors.ErrUnsupported, "built without") },
+	"memlock":   memlock,
+	"emfile":    emfile,
+}
 
 func runChild(what string) int {
 	f := children[what]

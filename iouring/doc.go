@@ -39,7 +39,7 @@
 //
 // A Ring is used by one goroutine at a time. With [Options.SingleIssuer], which is faster, it belongs to one
 // thread: the goroutine calls runtime.LockOSThread before [New], and from another thread submitting fails with
-// [ErrWrongThread]. Operations that are in flight when their thread ends are cancelled by the kernel.
+// [ErrWrongThread]. When a thread ends the kernel cancels what it has submitted, at the latest when that would go on.
 //
 // Minimum kernel: 5.19, and each operation says since when there is one; tested are 6.1 and later. Privilege:
 // none, where seccomp and the sysctl kernel.io_uring_disabled allow it; [New] says which does not. Errors match
