@@ -200,7 +200,6 @@ func TestWaitEndsWithItsTimeout(t *testing.T) {
 		if d := time.Since(from); d < 50*time.Millisecond {
 			t.Errorf("waited %v", d)
 		}
-		from = time.Now()
 		if n, err := r.SubmitAndWait(1, 0); n != 0 || err != nil {
 			t.Fatal(n, err)
 		}
