@@ -39,7 +39,7 @@ func hammer(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		kept := make([][]byte, 256)
+		kept := make([][]byte, 1024)
 		random := rand.New(rand.NewPCG(3, 4))
 		for i := 0; !stop.Load(); i++ {
 			at := random.IntN(len(kept))
@@ -49,7 +49,7 @@ func hammer(t *testing.T) {
 					return
 				}
 			}
-			kept[at] = poisoned(64 << random.IntN(8))
+			kept[at] = poisoned(8 << random.IntN(11))
 			if i%64 == 0 {
 				runtime.GC()
 			}
@@ -138,7 +138,10 @@ func (c *churn) step() {
 	for range c.random.IntN(8) {
 		c.begin(c.pairs[c.random.IntN(len(c.pairs))])
 	}
-	if c.random.IntN(10) == 0 { // under the operations that wait for it
+	if c.random.IntN(8) == 0 {
+		runtime.GC() // and then the hammer takes what was freed
+	}
+	if c.random.IntN(40) == 0 { // under the operations that wait for it
 		i := c.random.IntN(len(c.pairs))
 		unix.Close(c.pairs[i][0])
 		unix.Close(c.pairs[i][1])
@@ -165,21 +168,25 @@ func (c *churn) begin(pair [2]int) {
 	if err != nil {
 		return // full, with drops
 	}
-	switch c.random.IntN(5) {
-	case 0:
-		must(c.t, e.Send(pair[0], packet(c.random), unix.MSG_DONTWAIT))
-	case 1:
-		b := packet(c.random)
-		must(c.t, e.Sendmsg(pair[0], &Msg{Buffers: [][]byte{b[:5], b[5:]}}, unix.MSG_DONTWAIT))
+	switch c.random.IntN(8) {
+	case 0, 1: // waits where the socket is full: the data is nobody's but the ring's
+		must(c.t, e.Send(pair[0], packet(c.random), 0))
 	case 2:
+		b := packet(c.random)
+		must(c.t, e.Sendmsg(pair[0], &Msg{Buffers: [][]byte{b[:5], b[5:]}}, 0))
+	case 3:
 		b := poisoned(4096)
 		must(c.t, e.Recv(pair[1], b, 0))
 		c.pending[e.Token()] = &b
-	case 3:
+	case 4:
 		b := poisoned(4096)
 		must(c.t, e.Recvmsg(pair[1], &Msg{Buffers: [][]byte{b}, Address: new(Address), Control: make([]byte, 64)}, 0))
 		c.pending[e.Token()] = &b
-	case 4:
+	case 5: // nobody looks: what matters is that it is not written to when it is somebody else's
+		must(c.t, e.Recv(pair[1], poisoned(4096), 0))
+	case 6:
+		must(c.t, e.Recvmsg(pair[1], &Msg{Buffers: [][]byte{poisoned(8), poisoned(4096)}}, 0))
+	case 7:
 		must(c.t, e.Recv(pair[1], poisoned(4096), 0))
 		if c.r.Drop(e.Token()) == nil {
 			c.drops++
