@@ -14,6 +14,7 @@ import (
 // TestBooksCloseToTheUnit holds the observer against getrusage of processes observed from birth.
 func TestBooksCloseToTheUnit(t *testing.T) {
 	bpftest.Exclusive(t)
+	o := observe(t, Options{Target: Target{Children: true}})
 	for _, args := range [][]string{
 		{"true"},
 		{"sleep", "5"},
@@ -26,9 +27,9 @@ func TestBooksCloseToTheUnit(t *testing.T) {
 		{"execs", "20"},
 	} {
 		t.Run(fmt.Sprint(args), func(t *testing.T) {
-			o := observe(t, Options{Target: Target{Children: true}})
+			before := snapshot(t, o)
 			ru := run(t, args...)
-			s := snapshot(t, o)
+			s := snapshot(t, o).Sub(before)
 			if uint64(ru.Nivcsw) != s.Involuntary {
 				t.Errorf("involuntary: kernel %d, we %d", ru.Nivcsw, s.Involuntary)
 			}

@@ -302,7 +302,8 @@ func TestNoAddressSpaceOfAProcessThatEnded(t *testing.T) {
 	_, rollupErr := Rollup(child)
 	_, translateErr := Translate(child, 0)
 	for i, err := range []error{mapsErr, rollupErr, translateErr} {
-		if !errors.Is(err, ErrNoAddressSpace) {
+		refused := i == 2 && os.Geteuid() != 0 && errors.Is(err, os.ErrPermission) // of what has ended root alone may ask
+		if !errors.Is(err, ErrNoAddressSpace) && !refused {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
