@@ -134,10 +134,11 @@ pc:
 here:
 	JMP	(R1)
 sp:	// the check is made where memory is accessed by it
-	MOVD	RSP, R2
-	ADD	$1, R2
+	MOVD	RSP, R4
+	ADD	$1, R4, R2
 	MOVD	R2, RSP
 	WORD	$0xf94003e3	// LDR X3, [SP]
+	MOVD	R4, RSP
 	RET
 exclusive:
 	MOVD	RSP, R2
