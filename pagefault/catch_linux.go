@@ -90,6 +90,9 @@ func runChild(ctx context.Context, args ...string) ([]byte, *os.ProcessState, er
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
 		return nil, nil, errors.Join(ctx.Err(), err)
 	}
+	if text, failed := bytes.CutPrefix(bytes.TrimPrefix(out, []byte(reportBegin)), []byte(reportError)); failed {
+		return nil, nil, fmt.Errorf("child: %s", text)
+	}
 	return out, cmd.ProcessState, readErr
 }
 
@@ -97,6 +100,7 @@ func runChild(ctx context.Context, args ...string) ([]byte, *os.ProcessState, er
 const (
 	reportBegin = "fault?\n"
 	reportNone  = "none\n"
+	reportError = "error: " // then why the child could not do what it was started for
 )
 
 // parseFault reads a child's report: reportBegin, then reportNone, or siginfo_t, the beginning of ucontext_t and
