@@ -70,6 +70,7 @@ func benchmarks() []Benchmark {
 		threeWays(),
 		guardedCopy(),
 		pagemapScan(),
+		userfaultMissing(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),

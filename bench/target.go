@@ -33,7 +33,7 @@ func goals() []goal {
 		{"TCP echo, epoll, 1,000 connections", "std net", 1.10, true, "echo-epoll-1000"},
 		{"echo through async", "the raw loop below it", 0.90, true, ""},
 		{"fiber switch, one way", "Boost fcontext", 1.00, false, "fiber-switch"},
-		{"userfaultfd missing fault served", "C handler thread", 1.10, false, ""},
+		{"userfaultfd missing fault served", "C handler thread", 1.10, false, "userfault-missing"},
 		{"switch observer", "libbpf-tools runqlat", 1.00, false, "observer-switch"},
 		{"fault observer", "bpftrace page_fault_user", 2.00, false, "observer-fault"},
 		{"observer start", "bpftrace", 0.30, false, "observer-start"},

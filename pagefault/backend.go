@@ -24,7 +24,7 @@ func (b Backend) CannotTell() []string {
 		return []string{"class of faults without an exception (counted as exec or unseen)"}
 	case BackendPerf:
 		return []string{
-			"read, write or execute", "first touch or copy-on-write",
+			"read, write or execute", "first touch or copy-on-write", "failed faults on addresses of the kernel",
 			"class of faults without an exception (counted as exec or unseen)",
 		}
 	case BackendProcfs:

@@ -323,15 +323,18 @@ static __always_inline u32 event_of(struct task_state *st, u32 major)
 	if (st->flags & FAULT_PRESENT) {
 		if (st->access != ACCESS_WRITE)
 			return EVENT_SPURIOUS;
+		if (v->userfault & VMA_UFFD_WP) // protected by userfaultfd, or as anywhere else
+			return EVENT_UNKNOWN;
 		return v->shared ? EVENT_WRITE_PROTECT : EVENT_COPY_ON_WRITE;
 	}
 	if (swappable && !tells_swap)
 		return EVENT_UNKNOWN;
 	// Since Linux 6.6 the try that waits for the handler is made under the lock of the mapping, and the one
 	// that finds the page does not know of it: a minor fault.
-	if (v->memory == MEMORY_ANON && v->userfault_missing)
+	if (v->memory == MEMORY_ANON && (v->userfault & VMA_UFFD_MISSING))
 		return EVENT_USERFAULT;
-	if (v->memory != MEMORY_ANON && !v->shared && st->access == ACCESS_WRITE)
+	// hugetlb: a private file of it there hardly is.
+	if (v->memory != MEMORY_ANON && v->memory != MEMORY_HUGETLB && !v->shared && st->access == ACCESS_WRITE)
 		return EVENT_COPY_ON_WRITE;
 	return EVENT_FIRST_TOUCH;
 }

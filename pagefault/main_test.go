@@ -21,6 +21,9 @@ import (
 
 func TestMain(m *testing.M) {
 	workload.Main()
+	if Child() || remoteHandler() {
+		return
+	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each workload otherwise
 	// Package os starts a process of its own, once, to find out about pidfds: before anyone counts.
 	argv := workload.Command("true")

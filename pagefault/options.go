@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// ErrClosed is returned by an observer that has been closed.
-var ErrClosed = errors.New("observer is closed")
+// ErrClosed is returned by an observer or a region that has been closed.
+var ErrClosed = errors.New("already closed")
 
 // Options say what to observe. The zero value observes the whole host with the best back end.
 type Options struct {

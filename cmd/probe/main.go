@@ -6,6 +6,7 @@
 //	probe switches [interval [count]] context switches, likewise
 //	probe asm [lesson]               lessons in assembly, shown, run and stepped
 //	probe vm PID [ADDRESS]           an address space, or one address through the page tables
+//	probe bench faults               what a page fault of each class costs
 //	probe doctor                     what this host allows, and how to get the rest
 //
 // Data goes to standard output and talk to standard error; --json prints one record a line. Exit codes:
@@ -18,11 +19,12 @@ import (
 
 	"github.com/ring3-go/ring3/asm/privilege"
 	"github.com/ring3-go/ring3/asm/step"
+	"github.com/ring3-go/ring3/pagefault"
 )
 
 func main() {
-	// As the child of another probe: a lesson being stepped, or an instruction that may be its last.
-	if step.Child(lessons) || privilege.Child() {
+	// As the child of another probe: a lesson being stepped, or an instruction or a fault that may be its last.
+	if step.Child(lessons) || privilege.Child() || pagefault.Child() {
 		return
 	}
 	os.Exit(probe(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

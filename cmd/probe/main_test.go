@@ -7,6 +7,7 @@ import (
 	"github.com/ring3-go/ring3/asm/privilege"
 	"github.com/ring3-go/ring3/asm/step"
 	"github.com/ring3-go/ring3/internal/workload"
+	"github.com/ring3-go/ring3/pagefault"
 )
 
 // The first argument makes this binary something else than its tests: probe itself, or a small program for
@@ -21,6 +22,9 @@ func TestMain(m *testing.M) {
 		return
 	}
 	workload.Main()
+	if pagefault.Child() {
+		return
+	}
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case asProbe:

@@ -66,6 +66,11 @@ func TestEveryCommandPrintsWhatItsSchemaSays(t *testing.T) {
 		{[]string{"faults", "--json", "-p", deadProcess(t)}, exitError, []string{"ring3/error/v1"}},
 		{[]string{"switches", "--json", "--tid", deadProcess(t)}, exitError, []string{"ring3/error/v1"}},
 		{[]string{"switches", "--json", "--backend", "procfs", "--comm", "\x1b[31m"}, exitNotPermitted, []string{"ring3/error/v1"}},
+		{[]string{"bench", "faults", "--json", "--count", "16", "first-touch write", "non-canonical"}, 0, []string{"ring3/bench/v1", "ring3/bench/v1"}},
+		{[]string{"bench", "faults", "--json", "--dir", "/no-such-directory\x1b[31m", "file minor"}, 0, []string{"ring3/bench/v1"}},
+		{[]string{"bench", "faults", "--json", "no such class"}, exitUsage, []string{"ring3/error/v1"}},
+		{[]string{"bench", "faults", "--json", "--count", "0"}, exitUsage, []string{"ring3/error/v1"}},
+		{[]string{"bench", "--json", "faults?"}, exitUsage, []string{"ring3/error/v1"}},
 		{[]string{"doctor", "--json"}, 0, []string{"ring3/doctor/v1"}},
 	} {
 		out := finish(t, asProcess(t, c.args...))

@@ -27,13 +27,14 @@ enum memory {
 #define VM_UFFD_WP 0x00001000
 #define TMPFS_MAGIC 0x01021994 /* uapi/linux/magic.h; shared anonymous memory and memfd too */
 
+enum { VMA_UFFD_MISSING = 1, VMA_UFFD_WP = 2 };
+
 struct vma {
 	u64 start, end; /* end 0: not known */
 	u64 file; /* struct file *, or 0 */
 	u8 memory; /* enum memory */
 	u8 shared;
-	u8 userfault; /* registered with userfaultfd, for first touches or for writes to protected pages */
-	u8 userfault_missing; /* for first touches */
+	u8 userfault; /* VMA_UFFD_: registered with userfaultfd */
 };
 
 /*
@@ -120,8 +121,7 @@ static __always_inline bool vma_read(struct vma *v, struct vm_area_struct *area,
 	read_kernel(file, &area->vm_file);
 	v->memory = memory_of(area, flags, file);
 	v->shared = !!(flags & VM_SHARED);
-	v->userfault = !!(flags & (VM_UFFD_MISSING | VM_UFFD_WP));
-	v->userfault_missing = !!(flags & VM_UFFD_MISSING);
+	v->userfault = (flags & VM_UFFD_MISSING ? VMA_UFFD_MISSING : 0) | (flags & VM_UFFD_WP ? VMA_UFFD_WP : 0);
 	v->file = (u64)file;
 	return true;
 }

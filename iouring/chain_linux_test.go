@@ -1,0 +1,136 @@
+package iouring
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/syscalls"
+)
+
+// A link is one entry of a chain.
+type link struct {
+	flags syscalls.IoUringSQEFlags
+	fill  func(Entry) error
+	res   int // expected; absent is no completion
+}
+
+const absent = 1 << 30
+
+// TestChains runs entries that depend on each other.
+func TestChains(t *testing.T) {
+	bad := func(e Entry) error { return e.Read(-1, nil, 0) }
+	const (
+		next = syscalls.IOSQE_IO_LINK
+		hard = syscalls.IOSQE_IO_HARDLINK
+		skip = syscalls.IOSQE_CQE_SKIP_SUCCESS
+	)
+	ebadf, cancelled := -int(unix.EBADF), -int(unix.ECANCELED)
+	for name, chain := range map[string][]link{
+		"all succeed":               {{next, Entry.Nop, 0}, {next, Entry.Nop, 0}, {0, Entry.Nop, 0}},
+		"the second fails":          {{next, Entry.Nop, 0}, {next, bad, ebadf}, {next, Entry.Nop, cancelled}, {0, Entry.Nop, cancelled}},
+		"hard":                      {{hard, bad, ebadf}, {hard, bad, ebadf}, {0, Entry.Nop, 0}},
+		"hard, then soft":           {{hard, bad, ebadf}, {next, bad, ebadf}, {0, Entry.Nop, cancelled}},
+		"two chains":                {{next, bad, ebadf}, {0, Entry.Nop, cancelled}, {next, Entry.Nop, 0}, {0, Entry.Nop, 0}},
+		"skipped":                   {{skip, Entry.Nop, absent}, {0, Entry.Nop, 0}},
+		"skipped in a chain":        {{next | skip, Entry.Nop, absent}, {0, Entry.Nop, 0}},
+		"all skipped":               {{next | skip, Entry.Nop, absent}, {skip, Entry.Nop, absent}},
+		"skipped, fails":            {{skip, bad, ebadf}, {0, Entry.Nop, 0}},
+		"skipped in a chain, fails": {{next | skip, bad, ebadf}, {next, Entry.Nop, cancelled}, {skip, Entry.Nop, cancelled}},
+		"asynchronous":              {{syscalls.IOSQE_ASYNC, Entry.Nop, 0}},
+		"skip for one that is not on the list": {{skip, func(e Entry) error {
+			return e.Openat(unix.AT_FDCWD, "/nowhere/at all", 0, 0)
+		}, -int(unix.ENOENT)}},
+		"skip of a silent one that fails": {{skip, func(e Entry) error { return e.Close(-1) }, ebadf}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachKind(t, func(t *testing.T, r *Ring) { runChain(t, r, chain) })
+		})
+	}
+}
+
+func runChain(t *testing.T, r *Ring, chain []link) {
+	expected := make(map[Token]int)
+	for _, l := range chain {
+		e := get(t, r)
+		must(t, e.SetFlags(l.flags))
+		must(t, l.fill(e))
+		if l.res != absent {
+			expected[e.Token()] = l.res
+		}
+	}
+	_, err := r.Submit()
+	must(t, err)
+	for len(expected) > 0 {
+		c := next(t, r)
+		res, ok := expected[c.Token]
+		if !ok || int(c.Res) != res {
+			t.Fatalf("%v; expected %v", c, expected)
+		}
+		delete(expected, c.Token)
+	}
+	// The completions that are not delivered have to come, or their slots would never be free.
+	for deadline := time.Now().Add(longest); r.Live() > 0; {
+		if _, err := r.SubmitAndWait(0, 0); err != nil || time.Now().After(deadline) {
+			t.Fatalf("%d operations live, %v", r.Live(), err)
+		}
+		none(t, r)
+	}
+}
+
+// TestSkipMayBeSetBeforeOrAfter sets the flag in each order with a chain's, which changes who leaves the
+// completion out.
+func TestSkipMayBeSetBeforeOrAfter(t *testing.T) {
+	r := newRing(t, Options{})
+	for range 3 {
+		e := get(t, r)
+		must(t, e.Nop())
+		must(t, e.SetFlags(syscalls.IOSQE_CQE_SKIP_SUCCESS)) // by the kernel
+		must(t, e.SetFlags(syscalls.IOSQE_IO_LINK))          // by the ring
+		last := get(t, r)
+		must(t, last.SetFlags(syscalls.IOSQE_CQE_SKIP_SUCCESS))
+		must(t, last.Nop())
+		_, err := r.Submit()
+		must(t, err)
+	}
+	none(t, r)
+	if r.Live() != 0 {
+		t.Errorf("%d operations live", r.Live())
+	}
+}
+
+// TestADrainWaitsForAllBefore submits a drained entry behind a read that waits.
+func TestADrainWaitsForAllBefore(t *testing.T) {
+	r := newRing(t, Options{})
+	rd, w := pipe(t)
+	read := start(t, r, func(e Entry) error { return e.Read(rd.fd, make([]byte, 1), -1) })
+	drained := start(t, r, func(e Entry) error {
+		must(t, e.SetFlags(syscalls.IOSQE_IO_DRAIN))
+		return e.Nop()
+	})
+	after := start(t, r, Entry.Nop)
+	none(t, r)
+	w.write("x")
+	for _, tok := range []Token{read, drained, after} {
+		if c := next(t, r); c.Token != tok {
+			t.Fatalf("%v; want %v", c, tok)
+		}
+	}
+}
+
+// TestALinkedCopy reads a file and writes what was read, in one submission.
+func TestALinkedCopy(t *testing.T) {
+	eachKind(t, func(t *testing.T, r *Ring) {
+		from, to := file(t, "what is to be copied"), file(t, "")
+		b := make([]byte, 20)
+		e := get(t, r)
+		must(t, e.SetFlags(syscalls.IOSQE_IO_LINK))
+		must(t, e.Read(from.fd, b, 0))
+		must(t, get(t, r).Write(to.fd, b, 0))
+		nextOf(t, r, 2)
+		if s := to.contents(); s != "what is to be copied" {
+			t.Errorf("%q", s)
+		}
+	})
+}

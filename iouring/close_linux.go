@@ -1,0 +1,248 @@
+package iouring
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/syscalls"
+)
+
+// Drop gives an operation up: it is cancelled with the next Submit, and whatever becomes of it nothing is
+// delivered. A descriptor that it got all the same is closed, a buffer that it took goes back to its group, and its
+// memory stays the kernel's until it has ended. Drop uses a place of the submission queue, so it must not stand
+// between the entries of a chain.
+//
+// Errors: [ErrStale], it has ended; [ErrFull]; [ErrClosed].
+func (r *Ring) Drop(tok Token) error {
+	if r.get(tok) == nil {
+		return ErrStale
+	}
+	e, err := r.Get()
+	if err != nil {
+		return err
+	}
+	if err := e.Cancel(tok, 0); err != nil {
+		return err
+	}
+	r.get(e.token).flags |= dropped
+	r.get(tok).flags |= dropped
+	return nil
+}
+
+// finish does what is to be done with a completion besides, and reports whether it is to be delivered.
+func (r *Ring) finish(s *slot, c *Completion) bool {
+	if s.flags&dropped != 0 {
+		r.discard(s, c)
+		return false
+	}
+	if s.flags&finishes != 0 && c.Res >= 0 {
+		s.extra.message.received(&s.extra.header)
+	}
+	if s.flags&quiet != 0 && c.Err() == nil {
+		r.giveBack(s, c)
+		return false
+	}
+	return true
+}
+
+// giveBack returns the buffer of a completion that nobody gets to see.
+func (r *Ring) giveBack(s *slot, c *Completion) {
+	if s.flags&grouped == 0 {
+		return
+	}
+	if g := r.groups[s.group]; g != nil {
+		g.discard(*c)
+	}
+}
+
+// discard undoes what an operation has done whose result nobody wants.
+func (r *Ring) discard(s *slot, c *Completion) {
+	r.giveBack(s, c)
+	if c.Err() != nil || c.Notification() {
+		return
+	}
+	switch s.op {
+	case syscalls.IORING_OP_OPENAT, syscalls.IORING_OP_OPENAT2, syscalls.IORING_OP_ACCEPT, syscalls.IORING_OP_SOCKET,
+		syscalls.IORING_OP_FIXED_FD_INSTALL:
+		r.discardFile(s, c.Res, c.Res)
+	case syscalls.IORING_OP_PIPE:
+		ends := (*[2]int32)(s.memory[0])
+		for i, end := range ends {
+			r.discardFile(s, end, int32(i)+int32(s.index)-1)
+		}
+	}
+}
+
+// discardFile closes a descriptor, or empties the slot of a registered file: the result says which where the
+// kernel chose it.
+func (r *Ring) discardFile(s *slot, fd, slot int32) {
+	if s.index == 0 {
+		unix.Close(int(fd))
+		return
+	}
+	if s.index != syscalls.IORING_FILE_INDEX_ALLOC && s.op != syscalls.IORING_OP_PIPE {
+		slot = int32(s.index) - 1
+	} else if s.index == syscalls.IORING_FILE_INDEX_ALLOC {
+		slot = fd
+	}
+	r.UpdateFiles(int(slot), []int{-1})
+}
+
+// Close cancels all operations in flight, waits until the kernel has no more use for their memory, and closes the
+// ring. Completions that were not taken are discarded, as [Ring.Drop] does. Close is idempotent.
+//
+// Errors: [ErrInFlight], an operation neither ended nor could be cancelled within [Options.CloseTimeout] (a disk
+// that does not answer; a send without a copy whose peer does not acknowledge). Its memory is kept, and Close may
+// be called again. [ErrWrongThread]: nothing was changed.
+func (r *Ring) Close() error {
+	if r.enterFD < 0 {
+		return nil
+	}
+	if errno := r.enterRaw(0, 0, syscalls.IORING_ENTER_GETEVENTS); errno == unix.EEXIST {
+		return enterError(errno)
+	}
+	r.shut()
+	for deadline := time.Now().Add(r.attempt); r.live > 0; {
+		if err := r.end(time.Until(deadline)); err != nil {
+			return err
+		}
+	}
+	return r.destroy()
+}
+
+// shut ends what the kernel has not heard of, and makes every operation one that was dropped.
+func (r *Ring) shut() {
+	if r.closed {
+		return
+	}
+	r.closed = true
+	from := r.published
+	if !r.sqpoll {
+		from = *r.sqHead // what the kernel did not take when it could, it shall not take
+		atomic.StoreUint32(r.sqTail, from)
+	}
+	for pos := from; pos != r.tail; pos++ {
+		tok := Token(r.sqe(pos).UserData) &^ detachedToken
+		if s := r.get(tok); s != nil {
+			r.release(tok.Slot(), s)
+		}
+	}
+	r.released = nil
+	r.tail, r.published = from, from
+	r.sqSize = 0 // Get looks at nothing else
+	for i := range r.slots {
+		r.slots[i].flags |= dropped
+	}
+}
+
+// end cancels what there is and waits for some of it to end, at the most for the time that is left.
+func (r *Ring) end(left time.Duration) error {
+	cancelled := r.cancelAll()
+	r.closed = false // for Reap
+	defer func() { r.closed = true }()
+	var none [1]Completion
+	r.Reap(none[:])
+	if r.live == 0 {
+		return nil
+	}
+	if left <= 0 {
+		return fmt.Errorf("%w: %d after %v (cancelling them: %v)", ErrInFlight, r.live, r.attempt, cancelled)
+	}
+	// What was cancelled may start something else, the next of a chain: so the wait is short, and then again.
+	flags := syscalls.IORING_ENTER_GETEVENTS | syscalls.IORING_ENTER_EXT_ARG | r.enterFlags
+	if errno := r.sleep(1, min(left, 100*time.Millisecond), Wait{}, flags); errno == unix.EEXIST {
+		return enterError(errno)
+	}
+	for r.Reap(none[:]) > 0 {
+	}
+	return nil
+}
+
+// cancelAll asks the kernel to cancel every operation. That there was none to cancel is no error.
+func (r *Ring) cancelAll() error {
+	c := syscalls.IoUringSyncCancelReg{Flags: syscalls.IORING_ASYNC_CANCEL_ALL | syscalls.IORING_ASYNC_CANCEL_ANY}
+	_, err := r.register(syscalls.IORING_REGISTER_SYNC_CANCEL, unsafe.Pointer(&c), 1)
+	switch {
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EACCES): // before 6.0, or forbidden by a restriction
+		r.submitCancel()
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ETIME):
+		return nil
+	}
+	return err
+}
+
+// submitCancel cancels everything by an operation. Its completion is a message, which nobody reads.
+func (r *Ring) submitCancel() {
+	*r.sqe(r.tail) = syscalls.IoUringSQE{
+		Opcode:  syscalls.IORING_OP_ASYNC_CANCEL,
+		OpFlags: uint32(syscalls.IORING_ASYNC_CANCEL_ALL | syscalls.IORING_ASYNC_CANCEL_ANY),
+	}
+	r.tail++
+	n := r.publish()
+	if r.sqpoll {
+		r.wakeThread(0)
+		return
+	}
+	r.submit(n, 0, 0)
+}
+
+// destroy closes the ring when nothing is in flight. Registered files and buffers are given back before: the
+// kernel does it some time after the last descriptor of a ring is closed.
+func (r *Ring) destroy() error {
+	if r.files {
+		r.register(syscalls.IORING_UNREGISTER_FILES, nil, 0)
+	}
+	if r.fixed != nil {
+		r.register(syscalls.IORING_UNREGISTER_BUFFERS, nil, 0)
+	}
+	err := r.closeDescriptor()
+	r.giveUpMemory()
+	runtime.SetFinalizer(r, nil)
+	return err
+}
+
+// giveUpMemory gives back all memory.
+func (r *Ring) giveUpMemory() {
+	r.memory.unmap()
+	for _, g := range r.groups {
+		g.unmap()
+	}
+	if r.waits != nil {
+		unix.Munmap(r.waits)
+	}
+	for _, q := range r.queues {
+		q.unmap()
+	}
+	for _, a := range r.arenas {
+		unix.Munmap(a.mapped)
+	}
+	r.groups, r.provided, r.fixed, r.waits, r.queues, r.arenas = nil, nil, nil, nil, nil, nil
+	r.slots, r.free = nil, 0
+	r.sqes, r.cqes = nil, nil
+}
+
+// abandon is the finalizer: nobody has the ring any more. Where something is in flight its memory must live on,
+// and nothing in the program refers to it but the ring: so the ring keeps itself, until all has ended.
+//
+// A ring that belongs to a thread cannot be entered from here. Closing its descriptor makes the kernel cancel
+// everything, at a time that nobody is told: what the operations refer to is kept for good.
+func (r *Ring) abandon() {
+	if r.enterFD >= 0 {
+		r.shut()
+		err := r.end(0)
+		if r.live == 0 {
+			r.destroy()
+			return
+		}
+		if errors.Is(err, ErrWrongThread) || r.params.Flags&syscalls.IORING_SETUP_SINGLE_ISSUER != 0 {
+			r.closeDescriptor()
+		}
+	}
+	runtime.SetFinalizer(r, (*Ring).abandon)
+}

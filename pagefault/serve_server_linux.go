@@ -1,0 +1,225 @@
+//go:build amd64 || arm64
+
+package pagefault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/syscalls"
+)
+
+// A server turns messages of a userfaultfd into calls of a handler and its answers into operations. It works in
+// the process whose memory it is as well as in another one. Its fields do not change; any goroutine may use it.
+type server struct {
+	fd       int
+	page     int
+	faults   ServeFaults
+	features syscalls.UffdFeatures
+	handler  Handler
+	ctx      context.Context
+	// view maps the same shared memory again, unregistered: here the handler finds the page that a minor fault
+	// is about. nil without ServeMinor.
+	view []byte
+	// failed is told that a page cannot be had, before anybody is released. unable is asked to put the page out
+	// of reach where the kernel has no way to poison it.
+	failed func(offset int64, faults ServeFaults, err error)
+	unable func(addr uintptr, offset int64)
+
+	place place
+	// order is counted up by whoever asks for pages, before and after, and by whoever makes one, likewise. The
+	// kernel orders the two; this says so to Go's memory model, and to the race detector.
+	order atomic.Uint32
+}
+
+// A place says which addresses are the region's: one range, until somebody moves parts of it.
+type place struct {
+	mu     sync.Mutex
+	ranges []placed
+}
+
+type placed struct {
+	start, length uintptr
+	offset        int64
+}
+
+// offset returns where in the region an address is.
+func (p *place) offset(addr uintptr) (offset int64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.ranges) - 1; i >= 0; i-- { // the latest counts
+		if r := p.ranges[i]; addr-r.start < r.length {
+			return r.offset + int64(addr-r.start), true
+		}
+	}
+	return 0, false
+}
+
+// move notes that memory is elsewhere now.
+func (p *place) move(from, to, length uintptr) {
+	offset, ok := p.offset(from)
+	if !ok {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ranges = append(p.ranges, placed{to, length, offset})
+}
+
+// serve answers one fault. The buffer is a page of the caller's.
+func (s *server) serve(m *syscalls.UffdMsg, buffer []byte) {
+	flags, addr, tid := m.Pagefault()
+	addr &^= uintptr(s.page - 1)
+	offset, ok := s.place.offset(addr)
+	r := &Request{Offset: offset, Faults: ServeMissing, Access: AccessRead, Thread: tid, Page: buffer, ctx: s.ctx}
+	if flags&syscalls.UFFD_PAGEFAULT_FLAG_WRITE != 0 {
+		r.Access = AccessWrite
+	}
+	switch {
+	case flags&syscalls.UFFD_PAGEFAULT_FLAG_WP != 0:
+		r.Faults, r.Page = ServeWriteProtect, nil
+	case flags&syscalls.UFFD_PAGEFAULT_FLAG_MINOR != 0:
+		r.Faults = ServeMinor
+	}
+	if !ok { // memory that is no longer known as ours: nobody can say what belongs there
+		s.refuse(addr, offset, r.Faults, errors.New("not in the region"))
+		return
+	}
+	if s.view != nil && r.Page != nil {
+		r.Page = s.view[offset : offset+int64(s.page) : offset+int64(s.page)]
+	} else {
+		clear(r.Page)
+	}
+	s.ask(r, func(err error) {
+		if err == nil {
+			err = s.resolve(addr, r)
+		}
+		if err != nil {
+			s.refuse(addr, offset, r.Faults, err)
+		}
+	})
+}
+
+// ask calls the handler and then answer, however the handler ends. One that ends the goroutine ends it after
+// the answer.
+func (s *server) ask(r *Request, answer func(error)) {
+	err := errHandlerEnded
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+		s.order.Add(1)
+		answer(err)
+	}()
+	s.order.Add(1)
+	err = s.handler(r)
+}
+
+// resolve does what the handler decided, and wakes who waits.
+func (s *server) resolve(addr uintptr, r *Request) error {
+	size := uintptr(s.page)
+	var err error
+	switch {
+	case r.Faults == ServeWriteProtect:
+		err = retried(func() error { return syscalls.UffdWriteprotect(s.fd, addr, size, 0) })
+	case s.view != nil:
+		var mode syscalls.UffdContinueMode
+		if r.protect {
+			mode = syscalls.UFFDIO_CONTINUE_MODE_WP
+		}
+		err = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, mode)) })
+	case r.give != nil:
+		err = s.give(addr, r)
+	case r.zero && !r.protect:
+		err = retried(func() error { return second(syscalls.UffdZeropage(s.fd, addr, size, 0)) })
+	case r.zero:
+		clear(r.Page)
+		err = s.copy(addr, r.Page, r.protect)
+	default:
+		err = s.copy(addr, r.Page, r.protect)
+	}
+	if errors.Is(err, unix.EEXIST) { // another thread's fault was served first
+		err = syscalls.UffdWake(s.fd, addr, size)
+	}
+	if gone(err) {
+		return nil
+	}
+	return err
+}
+
+func (s *server) copy(addr uintptr, from []byte, protect bool) error {
+	var mode syscalls.UffdCopyMode
+	if protect {
+		mode = syscalls.UFFDIO_COPY_MODE_WP
+	}
+	return retried(func() error { return second(syscalls.UffdCopy(s.fd, addr, from, mode)) })
+}
+
+// give moves a page of the handler's, or copies it where that cannot be.
+func (s *server) give(addr uintptr, r *Request) error {
+	if len(r.give) != s.page {
+		return fmt.Errorf("gave %d bytes for a page of %d: %w", len(r.give), s.page, os.ErrInvalid)
+	}
+	if s.features&syscalls.UFFD_FEATURE_MOVE != 0 && !r.protect {
+		err := retried(func() error {
+			return second(syscalls.UffdMove(s.fd, addr, addressOf(r.give), uintptr(s.page), 0))
+		})
+		if err == nil || gone(err) && s.ctx.Err() != nil {
+			return err
+		}
+	}
+	return s.copy(addr, r.give, r.protect)
+}
+
+// refuse puts a page out of reach and releases who waits for it.
+func (s *server) refuse(addr uintptr, offset int64, faults ServeFaults, err error) {
+	s.failed(offset, faults, err)
+	if faults != ServeWriteProtect && s.features&syscalls.UFFD_FEATURE_POISON != 0 {
+		poison := retried(func() error { return second(syscalls.UffdPoison(s.fd, addr, uintptr(s.page), 0)) })
+		if poison == nil || gone(poison) {
+			return
+		}
+	}
+	s.unable(addr, offset)
+}
+
+// release lets who waits go on, to a page of whatever is there: for where he looks at the list of failed pages
+// before he looks at the page.
+func (s *server) release(addr uintptr, offset int64) {
+	size := uintptr(s.page)
+	if s.view != nil {
+		_ = populate(s.view[offset:offset+int64(s.page)], unix.MADV_POPULATE_WRITE) // where there was none
+		_ = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, 0)) })
+	} else {
+		_ = retried(func() error { return second(syscalls.UffdZeropage(s.fd, addr, size, 0)) })
+	}
+	if s.faults&ServeWriteProtect != 0 {
+		_ = retried(func() error { return syscalls.UffdWriteprotect(s.fd, addr, size, 0) })
+	}
+	_ = syscalls.UffdWake(s.fd, addr, size)
+}
+
+// retried repeats an operation on a page for as long as the kernel says that the memory is changing under it.
+// That ends when the message of the change has been read, by another goroutine.
+func retried(do func() error) error {
+	for {
+		if err := do(); !errors.Is(err, unix.EAGAIN) {
+			return err
+		}
+		runtime.Gosched()
+	}
+}
+
+// second leaves out how many bytes were done: of one page it is all or none.
+func second(_ int, err error) error { return err }
+
+// gone says that there is nobody left to answer: the range is no longer registered or the process has ended.
+func gone(err error) bool { return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) }

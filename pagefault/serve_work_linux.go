@@ -1,0 +1,163 @@
+//go:build amd64 || arm64
+
+package pagefault
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/syscalls"
+)
+
+// start begins to answer faults, with goroutines of this process.
+//
+// Each worker waits in read(2) on a blocking descriptor, which is one system call a fault less than poll(2) before
+// it. What ends such a wait is a fault: the doorbell has a page for each worker, and each page ends the worker
+// that is told of it.
+func (r *Region) start(opts ServeOptions) error {
+	workers := max(opts.Workers, 1)
+	doorbell, err := mapRegion(-1, int64(workers*r.server.page), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return err
+	}
+	r.doorbell = doorbell
+	if err := unix.Madvise(doorbell, unix.MADV_NOHUGEPAGE); err != nil && err != unix.EINVAL {
+		return os.NewSyscallError("madvise MADV_NOHUGEPAGE", err)
+	}
+	if err := unix.Madvise(doorbell, unix.MADV_DONTFORK); err != nil {
+		return os.NewSyscallError("madvise MADV_DONTFORK", err)
+	}
+	if _, err := syscalls.UffdRegister(r.server.fd, addressOf(doorbell), uintptr(len(doorbell)), syscalls.UFFDIO_REGISTER_MODE_MISSING); err != nil {
+		return err
+	}
+	next := r.read
+	if opts.Events != nil {
+		// An operation fails for as long as an event has not been read, so a goroutine that may be busy with one
+		// must not be who reads.
+		queue := make(chan syscalls.UffdMsg, workers)
+		next = func(m *syscalls.UffdMsg) (ok bool) { *m, ok = <-queue; return ok }
+		r.workers.Go(func() { r.dispatch(queue, workers, opts.Events) })
+	}
+	for range workers {
+		r.workers.Add(1)
+		go r.work(next)
+	}
+	return nil
+}
+
+// stop releases whoever waits for a page of the region, then ends the workers.
+func (r *Region) stop() {
+	_ = syscalls.UffdUnregister(r.server.fd, addressOf(r.memory), uintptr(len(r.memory)))
+	_ = populate(r.doorbell, unix.MADV_POPULATE_READ)
+	r.workers.Wait()
+}
+
+// work answers faults until the doorbell rings.
+func (r *Region) work(next func(*syscalls.UffdMsg) bool) {
+	rung := false
+	defer func() {
+		if !rung { // a handler ended this goroutine
+			go r.work(next)
+			return
+		}
+		r.workers.Done()
+	}()
+	buffer := make([]byte, r.server.page)
+	var m syscalls.UffdMsg
+	for next(&m) && !r.rings(&m) {
+		r.server.serve(&m, buffer)
+	}
+	rung = true
+}
+
+// rings reports whether the message is of the doorbell, and lets the ringer go on.
+func (r *Region) rings(m *syscalls.UffdMsg) bool {
+	_, addr, _ := m.Pagefault()
+	if addr-addressOf(r.doorbell) >= uintptr(len(r.doorbell)) {
+		return false
+	}
+	size := uintptr(r.server.page)
+	_ = retried(func() error { return second(syscalls.UffdZeropage(r.server.fd, addr&^(size-1), size, 0)) })
+	return true
+}
+
+// read waits for a message and takes it.
+func (r *Region) read(m *syscalls.UffdMsg) bool {
+	var messages [1]syscalls.UffdMsg
+	for {
+		n, err := syscalls.UffdRead(r.server.fd, messages[:])
+		if n == 1 {
+			*m = messages[0]
+			return true
+		}
+		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN) {
+			r.giveUp()
+			return false
+		}
+	}
+}
+
+// giveUp closes the region for want of messages, which no documentation allows for. The doorbell must not wait for
+// an answer any more.
+func (r *Region) giveUp() {
+	r.closing.Store(true)
+	_ = syscalls.UffdUnregister(r.server.fd, addressOf(r.memory), uintptr(len(r.memory)))
+	_ = syscalls.UffdUnregister(r.server.fd, addressOf(r.doorbell), uintptr(len(r.doorbell)))
+}
+
+// dispatch reads messages, tells events and gives faults to workers, until the doorbell has rung for each.
+func (r *Region) dispatch(queue chan<- syscalls.UffdMsg, workers int, tell func(MemoryEvent)) {
+	defer close(queue)
+	for workers > 0 {
+		var m syscalls.UffdMsg
+		if !r.read(&m) {
+			return
+		}
+		if m.Event == syscalls.UFFD_EVENT_PAGEFAULT {
+			if _, addr, _ := m.Pagefault(); addr-addressOf(r.doorbell) < uintptr(len(r.doorbell)) {
+				workers--
+			}
+			queue <- m
+			continue
+		}
+		if e, ok := r.event(&m); ok {
+			tell(e)
+		}
+	}
+}
+
+// event is what a message tells of the region's memory.
+func (r *Region) event(m *syscalls.UffdMsg) (e MemoryEvent, ok bool) {
+	place := &r.server.place
+	switch m.Event {
+	case syscalls.UFFD_EVENT_FORK:
+		return MemoryEvent{Kind: MemoryFork, Child: os.NewFile(uintptr(m.Fork()), "userfaultfd")}, true
+	case syscalls.UFFD_EVENT_REMAP:
+		from, to, length := m.Remap()
+		offset, ok := place.offset(from)
+		place.move(from, to, length)
+		base := place.ranges[0].start
+		return MemoryEvent{Kind: MemoryRemap, Start: offset, End: offset + int64(length), To: int64(to - base)}, ok
+	case syscalls.UFFD_EVENT_REMOVE, syscalls.UFFD_EVENT_UNMAP:
+		start, end := m.Remove()
+		offset, ok := place.offset(start)
+		kind := MemoryRemove
+		if m.Event == syscalls.UFFD_EVENT_UNMAP {
+			kind = MemoryUnmap
+		}
+		return MemoryEvent{Kind: kind, Start: offset, End: offset + int64(end-start)}, ok
+	}
+	return MemoryEvent{}, false
+}
+
+// populate has the kernel make the pages, inside a system call that the scheduler knows of.
+func populate(m []byte, advice int) error {
+	for {
+		err := unix.Madvise(m, advice)
+		if err != unix.EINTR && err != unix.EAGAIN {
+			return err
+		}
+	}
+}
