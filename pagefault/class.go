@@ -48,7 +48,7 @@ const (
 )
 
 // A Class sorts faults. Major tells that the kernel counted it in maj_flt: it waited for a device, or
-// for a userfaultfd handler.
+// for a userfaultfd handler (since 6.7 that is as a rule a minor one).
 type Class struct {
 	Memory Memory
 	Event  Event
