@@ -39,7 +39,8 @@ func Child() bool {
 	// The death of a child is expected, and no news for whoever collects core dumps.
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	if err := child(os.Args[2], os.Args[3:]); err != nil {
-		_, _ = unix.Write(reportFD, []byte(reportError+err.Error())) // nobody reads where the parent has gone
+		// Whoever started it reads this; where he is gone, nobody misses it.
+		_, _ = unix.Write(reportFD, []byte(reportError+err.Error()))
 	}
 	return true
 }

@@ -90,9 +90,6 @@ func runChild(ctx context.Context, args ...string) ([]byte, *os.ProcessState, er
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
 		return nil, nil, errors.Join(ctx.Err(), err)
 	}
-	if text, failed := bytes.CutPrefix(bytes.TrimPrefix(out, []byte(reportBegin)), []byte(reportError)); failed {
-		return nil, nil, fmt.Errorf("child: %s", text)
-	}
 	return out, cmd.ProcessState, readErr
 }
 
@@ -100,12 +97,25 @@ func runChild(ctx context.Context, args ...string) ([]byte, *os.ProcessState, er
 const (
 	reportBegin = "fault?\n"
 	reportNone  = "none\n"
-	reportError = "error: " // then why the child could not do what it was started for
+	reportError = "error\n" // and its text: the child could not do what it was started for
 )
+
+// childError is what a child says that could not do its work.
+func childError(report []byte) error {
+	for _, prefix := range []string{reportError, reportBegin + reportError} {
+		if text, ok := bytes.CutPrefix(report, []byte(prefix)); ok {
+			return errors.New(string(text))
+		}
+	}
+	return nil
+}
 
 // parseFault reads a child's report: reportBegin, then reportNone, or siginfo_t, the beginning of ucontext_t and
 // the bytes of the instruction.
 func parseFault(report []byte) (*Fault, error) {
+	if err := childError(report); err != nil {
+		return nil, err
+	}
 	rest, ok := bytes.CutPrefix(report, []byte(reportBegin))
 	switch {
 	case !ok:

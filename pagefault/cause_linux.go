@@ -137,6 +137,9 @@ type causeReport struct {
 
 // parse reads it.
 func (c Cause) parse(report []byte) (*Caused, error) {
+	if err := childError(report); err != nil {
+		return nil, err
+	}
 	var r causeReport
 	err := json.Unmarshal(report, &r)
 	switch {
@@ -198,8 +201,8 @@ func (s *scene) measure(done *Caused) error {
 		return os.NewSyscallError("rt_sigprocmask", err)
 	}
 	least := int64(math.MaxInt64) // whatever else ran meanwhile is no overhead
-	for range 3 {                 // the same way that counts, so that no part of the stack is touched there for the first time
-		m.count(there, touchStore)
+	for range 3 {                 // the same way that counts, so that no part of the stack and the code is met there for the first time
+		m.count(there, s.touch)
 		least = min(least, m.total)
 	}
 	overhead := time.Duration(least)

@@ -200,7 +200,7 @@ func prepareSystemCall(s *scene) error {
 		return unmapRegion(unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&addr))), pageLength()))
 	})
 	var pipe [2]int
-	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return os.NewSyscallError("pipe2", err)
 	}
 	s.later(func() error { return unix.Close(pipe[0]) })

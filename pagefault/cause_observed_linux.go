@@ -69,12 +69,12 @@ func (c Cause) observed(ctx context.Context, opts CauseOptions, observe Options)
 
 // watch observes the child between its gates and reads its report.
 func (c Cause) watch(child io.ReadWriter, pid int, observe Options) (*Observed, error) {
-	// A report begins with a brace, and a gate with something else.
+	// A report begins with a brace or a letter, and a gate with a zero.
 	gate := make([]byte, 1)
 	if _, err := io.ReadFull(child, gate); err != nil {
 		return nil, fmt.Errorf("the child says nothing: does the program call pagefault.Child first? (%w)", err)
 	}
-	if gate[0] == '{' {
+	if gate[0] != 0 {
 		rest, err := io.ReadAll(child)
 		if err != nil {
 			return nil, err

@@ -133,12 +133,12 @@ func (s *remoteServer) work(done *sync.WaitGroup) {
 		}
 		done.Done()
 	}()
-	buffer := make([]byte, s.page)
+	buffer, request := make([]byte, s.page), new(Request)
 	var messages [1]syscalls.UffdMsg
 	for s.wait() {
 		n, err := syscalls.UffdRead(s.fd, messages[:])
 		if err == nil && n == 1 && messages[0].Event == syscalls.UFFD_EVENT_PAGEFAULT {
-			s.serve(&messages[0], buffer)
+			s.serve(&messages[0], buffer, request)
 		}
 	}
 	over = true

@@ -74,12 +74,13 @@ func (p *place) move(from, to, length uintptr) {
 	p.ranges = append(p.ranges, placed{to, length, offset})
 }
 
-// serve answers one fault. The buffer is a page of the caller's.
-func (s *server) serve(m *syscalls.UffdMsg, buffer []byte) {
+// serve answers one fault. The buffer is a page of the caller's, and the request is one to fill in: a worker has its
+// own of both.
+func (s *server) serve(m *syscalls.UffdMsg, buffer []byte, r *Request) {
 	flags, addr, tid := m.Pagefault()
 	addr &^= uintptr(s.page - 1)
 	offset, ok := s.place.offset(addr)
-	r := &Request{Offset: offset, Faults: ServeMissing, Access: AccessRead, Thread: tid, Page: buffer, ctx: s.ctx}
+	*r = Request{Offset: offset, Faults: ServeMissing, Access: AccessRead, Thread: tid, Page: buffer, ctx: s.ctx}
 	if flags&syscalls.UFFD_PAGEFAULT_FLAG_WRITE != 0 {
 		r.Access = AccessWrite
 	}

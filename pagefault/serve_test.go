@@ -497,3 +497,25 @@ func TestRegionLeavesNothing(t *testing.T) {
 		t.Errorf("%d descriptors and %d mappings; before %d and %d", f, m, fds, maps)
 	}
 }
+
+// BenchmarkMissing is the time of a page that nobody has touched, from one read to the next.
+func BenchmarkMissing(b *testing.B) {
+	const pages = 1 << 14
+	r := region(b, ServeOptions{Size: int64(pages * pageBytes), Handler: number}, features.PopulateRead)
+	b.ReportAllocs()
+	page := 0
+	for b.Loop() {
+		if page == pages {
+			b.StopTimer()
+			if err := r.Drop(0, r.Size()); err != nil {
+				b.Fatal(err)
+			}
+			page = 0
+			b.StartTimer()
+		}
+		if _, err := readNumber(r, page); err != nil {
+			b.Fatal(err)
+		}
+		page++
+	}
+}

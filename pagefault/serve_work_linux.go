@@ -64,10 +64,10 @@ func (r *Region) work(next func(*syscalls.UffdMsg) bool) {
 		}
 		r.workers.Done()
 	}()
-	buffer := make([]byte, r.server.page)
+	buffer, request := make([]byte, r.server.page), new(Request)
 	var m syscalls.UffdMsg
 	for next(&m) && !r.rings(&m) {
-		r.server.serve(&m, buffer)
+		r.server.serve(&m, buffer, request)
 	}
 	rung = true
 }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package pagefault
+
+const raceNoise = 0
