@@ -41,14 +41,20 @@ func (e Entry) open() (*syscalls.IoUringSQE, *slot, error) {
 
 // begin is open for the method of an operation, which fills in the rest.
 func (e Entry) begin(op syscalls.IoUringOp) (*syscalls.IoUringSQE, *slot, error) {
-	q, s, err := e.open()
-	if err != nil {
-		return nil, nil, err
+	r := e.ring
+	if r == nil || int32(e.pos-r.published) < 0 {
+		return nil, nil, ErrStale
 	}
-	if s.flags&filled != 0 {
+	i := e.token.Slot()
+	if uint64(i) >= uint64(len(r.slots)) {
+		return nil, nil, ErrStale // closed
+	}
+	s := &r.slots[i]
+	if s.generation != e.token.generation() || s.flags&filled != 0 {
 		return nil, nil, ErrStale
 	}
 	s.flags |= filled
+	q := r.sqe(e.pos)
 	s.op, q.Opcode = op, op
 	if s.flags&quiet != 0 {
 		e.settle(q, s)
@@ -176,7 +182,7 @@ func address(p unsafe.Pointer) uint64 { return uint64(uintptr(p)) }
 // point makes b the operation's memory.
 func (r *Ring) point(q *syscalls.IoUringSQE, s *slot, b []byte) {
 	p := unsafe.Pointer(unsafe.SliceData(b))
-	s.memory[0] = p
+	s.memory = p
 	q.Addr, q.Len = address(p), uint32(len(b))
 	r.weight += len(b)
 }
