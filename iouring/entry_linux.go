@@ -41,25 +41,30 @@ func (e Entry) open() (*syscalls.IoUringSQE, *slot, error) {
 
 // begin is open for the method of an operation, which fills in the rest.
 func (e Entry) begin(op syscalls.IoUringOp) (*syscalls.IoUringSQE, *slot, error) {
-	r := e.ring
-	if r == nil || int32(e.pos-r.published) < 0 {
+	s := e.take()
+	if s == nil {
 		return nil, nil, ErrStale
 	}
-	i := e.token.Slot()
-	if uint64(i) >= uint64(len(r.slots)) {
-		return nil, nil, ErrStale // closed
-	}
-	s := &r.slots[i]
-	if s.generation != e.token.generation() || s.flags&filled != 0 {
-		return nil, nil, ErrStale
-	}
-	s.flags |= filled
-	q := r.sqe(e.pos)
+	q := e.ring.sqe(e.pos)
 	s.op, q.Opcode = op, op
 	if s.flags&quiet != 0 {
 		e.settle(q, s)
 	}
 	return q, s, nil
+}
+
+// take marks the entry as filled in, and returns its slot, or nil where it is stale.
+func (e Entry) take() *slot {
+	r, i := e.ring, e.token.Slot()
+	if r == nil || int32(e.pos-r.published) < 0 || uint64(i) >= uint64(len(r.slots)) { // without slots it is closed
+		return nil
+	}
+	s := &r.slots[i]
+	if s.generation != e.token.generation() || s.flags&filled != 0 {
+		return nil
+	}
+	s.flags |= filled
+	return s
 }
 
 // SetFlags adds flags. IOSQE_IO_LINK and IOSQE_IO_HARDLINK make a chain with the next entry, which has to be

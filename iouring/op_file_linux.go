@@ -12,8 +12,14 @@ import (
 
 // Nop does nothing, and completes with 0. Since 5.1; io_uring_prep_nop(3).
 func (e Entry) Nop() error {
-	_, _, err := e.begin(syscalls.IORING_OP_NOP)
-	return err
+	s := e.take() // an entry that is not filled in is a NOP already
+	if s == nil {
+		return ErrStale
+	}
+	if s.flags&quiet != 0 {
+		e.settle(e.ring.sqe(e.pos), s)
+	}
+	return nil
 }
 
 // NopWith is Nop with more to do: complete with result (IORING_NOP_INJECT_RESULT), look up fd or the registered
