@@ -62,6 +62,12 @@ func benchmarks() []Benchmark {
 	return []Benchmark{
 		rawCall(),
 		clock(),
+		uringNop(1, 500_000),
+		uringNop(32, 2_000_000),
+		uringNop(4096, 4_096_000),
+		uringRead(1, 250_000),
+		uringRead(32, 320_000),
+		uringRead(128, 320_000),
 		echoTCP(64, 400_000),
 		echoTCP(1000, 400_000),
 		echoCalls(),

@@ -25,6 +25,7 @@ var children = map[string]func() error{
 	"hidden":    func() error { return forbidden(unix.ENOSYS, errors.ErrUnsupported, "built without") },
 	"memlock":   memlock,
 	"emfile":    emfile,
+	"seven":     func() error { os.Exit(7); return nil },
 }
 
 func runChild(what string) int {

@@ -72,7 +72,7 @@ func (r *Ring) discard(s *slot, c *Completion) {
 		syscalls.IORING_OP_FIXED_FD_INSTALL:
 		r.discardFile(s, c.Res, c.Res)
 	case syscalls.IORING_OP_PIPE:
-		ends := (*[2]int32)(s.memory[0])
+		ends := (*[2]int32)(s.memory)
 		for i, end := range ends {
 			r.discardFile(s, end, int32(i)+int32(s.index)-1)
 		}

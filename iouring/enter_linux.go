@@ -97,7 +97,14 @@ func (r *Ring) wakeThread(flags syscalls.IoUringEnterFlags) error {
 // It tries without blocking first: most of the time that is all, and the scheduler need not know.
 // Errors as of [Ring.Submit]. Source: io_uring_enter(2).
 func (r *Ring) SubmitAndWait(n int, timeout time.Duration) (ready int, err error) {
-	return r.SubmitAndWaitFor(Wait{N: n, Timeout: timeout})
+	if r.closed || uint64(n) > uint64(r.cqMask)+1 {
+		return r.SubmitAndWaitFor(Wait{N: n, Timeout: timeout})
+	}
+	err = r.pass()
+	if ready := r.ready(); err != nil || ready >= uint32(n) && !(n == 0 && r.hidden()) {
+		return int(ready), err
+	}
+	return r.block(Wait{N: n, Timeout: timeout})
 }
 
 // SubmitAndWaitFor is SubmitAndWait with all that the kernel can do. What the kernel lacks is EINVAL.
@@ -114,35 +121,48 @@ func (r *Ring) SubmitAndWaitFor(w Wait) (ready int, err error) {
 	if w.NoIOWait && r.params.Features&syscalls.IORING_FEAT_NO_IOWAIT == 0 {
 		return 0, fmt.Errorf("iouring: wait without I/O wait, since 6.15: %w", unix.EINVAL)
 	}
-	if err := r.pass(uint32(w.N)); err != nil {
+	if err := r.pass(); err != nil {
 		return int(r.ready()), err
 	}
-	if ready := r.ready(); ready >= uint32(w.N) || w.Timeout == 0 {
+	if ready := r.ready(); ready >= uint32(w.N) && !(w.N == 0 && r.hidden()) {
 		return int(ready), nil
 	}
 	return r.block(w)
 }
 
-// pass submits and lets the kernel complete what it can, without blocking.
-func (r *Ring) pass(wanted uint32) error {
+// pass submits and lets the kernel complete what it can, without blocking. Where nothing waits for the owner, it does
+// not ask for completions (IORING_ENTER_GETEVENTS): operations that need not wait are complete all the same.
+func (r *Ring) pass() error {
 	n := r.publish()
-	flags := syscalls.IoUringEnterFlags(syscalls.IORING_ENTER_GETEVENTS)
 	if r.sqpoll {
 		if n > 0 {
 			return r.wakeThread(0)
 		}
 		n = 0
 	}
-	if n == 0 && !r.hidden() {
+	var flags syscalls.IoUringEnterFlags
+	if r.hidden() {
+		flags = syscalls.IORING_ENTER_GETEVENTS
+	} else if n == 0 {
 		return nil
 	}
-	_, errno := r.submit(n, 0, flags)
-	return enterError(errno)
+	if _, errno := r.submit(n, 0, flags); errno != 0 {
+		return enterError(errno)
+	}
+	return nil
 }
 
 // block waits, in a call that the scheduler knows of, until the wait is over. Go's own signals interrupt it now
-// and then.
+// and then. Where there is no time to wait, it only looks again.
 func (r *Ring) block(w Wait) (int, error) {
+	if w.Timeout == 0 || w.N == 0 { // nothing to wait for; but work may have come up
+		if r.hidden() {
+			if errno := r.enterRaw(0, 0, syscalls.IORING_ENTER_GETEVENTS); errno != 0 && errno != unix.EINTR {
+				return int(r.ready()), enterError(errno)
+			}
+		}
+		return int(r.ready()), nil
+	}
 	var deadline time.Time
 	if w.Timeout > 0 {
 		deadline = time.Now().Add(w.Timeout)

@@ -41,19 +41,30 @@ func (e Entry) open() (*syscalls.IoUringSQE, *slot, error) {
 
 // begin is open for the method of an operation, which fills in the rest.
 func (e Entry) begin(op syscalls.IoUringOp) (*syscalls.IoUringSQE, *slot, error) {
-	q, s, err := e.open()
-	if err != nil {
-		return nil, nil, err
-	}
-	if s.flags&filled != 0 {
+	s := e.take()
+	if s == nil {
 		return nil, nil, ErrStale
 	}
-	s.flags |= filled
+	q := e.ring.sqe(e.pos)
 	s.op, q.Opcode = op, op
 	if s.flags&quiet != 0 {
 		e.settle(q, s)
 	}
 	return q, s, nil
+}
+
+// take marks the entry as filled in, and returns its slot, or nil where it is stale.
+func (e Entry) take() *slot {
+	r, i := e.ring, e.token.Slot()
+	if r == nil || int32(e.pos-r.published) < 0 || uint64(i) >= uint64(len(r.slots)) { // without slots it is closed
+		return nil
+	}
+	s := &r.slots[i]
+	if s.generation != e.token.generation() || s.flags&filled != 0 {
+		return nil
+	}
+	s.flags |= filled
+	return s
 }
 
 // SetFlags adds flags. IOSQE_IO_LINK and IOSQE_IO_HARDLINK make a chain with the next entry, which has to be
@@ -176,7 +187,7 @@ func address(p unsafe.Pointer) uint64 { return uint64(uintptr(p)) }
 // point makes b the operation's memory.
 func (r *Ring) point(q *syscalls.IoUringSQE, s *slot, b []byte) {
 	p := unsafe.Pointer(unsafe.SliceData(b))
-	s.memory[0] = p
+	s.memory = p
 	q.Addr, q.Len = address(p), uint32(len(b))
 	r.weight += len(b)
 }

@@ -155,12 +155,12 @@ func (r *Ring) attach(p *syscalls.IoUringParams) {
 
 // sqe returns the place of the submission queue at a position, which grows without end.
 func (r *Ring) sqe(pos uint32) *syscalls.IoUringSQE {
-	return (*syscalls.IoUringSQE)(unsafe.Add(r.sqes, uintptr(pos&r.sqMask)<<r.sqeShift))
+	return (*syscalls.IoUringSQE)(unsafe.Add(r.sqes, uintptr(pos&r.sqMask)<<(r.sqeShift&63)))
 }
 
 // cqe returns the place of the completion queue at a position.
 func (r *Ring) cqe(pos uint32) *syscalls.IoUringCQE {
-	return (*syscalls.IoUringCQE)(unsafe.Add(r.cqes, uintptr(pos&r.cqMask)<<r.cqeShift))
+	return (*syscalls.IoUringCQE)(unsafe.Add(r.cqes, uintptr(pos&r.cqMask)<<(r.cqeShift&63)))
 }
 
 // extraOf returns the second half of a completion of 32 bytes. In a ring of mixed sizes that half is a place of

@@ -12,8 +12,14 @@ import (
 
 // Nop does nothing, and completes with 0. Since 5.1; io_uring_prep_nop(3).
 func (e Entry) Nop() error {
-	_, _, err := e.begin(syscalls.IORING_OP_NOP)
-	return err
+	s := e.take() // an entry that is not filled in is a NOP already
+	if s == nil {
+		return ErrStale
+	}
+	if s.flags&quiet != 0 {
+		e.settle(e.ring.sqe(e.pos), s)
+	}
+	return nil
 }
 
 // NopWith is Nop with more to do: complete with result (IORING_NOP_INJECT_RESULT), look up fd or the registered
@@ -274,8 +280,8 @@ func (e Entry) FilesUpdate(fds []int32, from uint32) error {
 	}
 	q, s, err := e.begin(syscalls.IORING_OP_FILES_UPDATE)
 	if err == nil {
-		s.memory[0] = unsafe.Pointer(&fds[0])
-		q.FD, q.Addr, q.Len, q.Off = -1, address(s.memory[0]), uint32(len(fds)), uint64(from)
+		s.memory = unsafe.Pointer(&fds[0])
+		q.FD, q.Addr, q.Len, q.Off = -1, address(s.memory), uint32(len(fds)), uint64(from)
 	}
 	return err
 }
@@ -306,8 +312,8 @@ func (e Entry) pipe(fds *[2]int32, flags int, index uint32) error {
 	}
 	q, s, err := e.begin(syscalls.IORING_OP_PIPE)
 	if err == nil {
-		s.memory[0] = unsafe.Pointer(fds)
-		q.Addr, q.OpFlags = address(s.memory[0]), uint32(flags)
+		s.memory = unsafe.Pointer(fds)
+		q.Addr, q.OpFlags = address(s.memory), uint32(flags)
 		q.FileIndex, s.index = index, index
 	}
 	return err

@@ -84,8 +84,8 @@ func (e Entry) Statx(dirfd int, path string, flags int, mask uint32, into *unix.
 	}
 	q, s, err := e.path(syscalls.IORING_OP_STATX, dirfd, path)
 	if err == nil {
-		s.memory[0] = unsafe.Pointer(into)
-		q.Off, q.Len, q.OpFlags = address(s.memory[0]), mask, uint32(flags)
+		s.memory = unsafe.Pointer(into)
+		q.Off, q.Len, q.OpFlags = address(s.memory), mask, uint32(flags)
 	}
 	return err
 }

@@ -26,8 +26,8 @@ func (e Entry) ProvideBuffers(b []byte, size, n int, group, first uint16) error 
 	for i := range n {
 		r.provided[uint32(group)<<16|uint32(int(first)+i)] = b[i*size:][:size]
 	}
-	s.memory[0] = unsafe.Pointer(&b[0])
-	q.Addr, q.Len, q.FD, q.Off, q.BufIndex = address(s.memory[0]), uint32(size), int32(n), uint64(first), group
+	s.memory = unsafe.Pointer(&b[0])
+	q.Addr, q.Len, q.FD, q.Off, q.BufIndex = address(s.memory), uint32(size), int32(n), uint64(first), group
 	return nil
 }
 
@@ -109,7 +109,7 @@ func (e Entry) command(op syscalls.IoUringOp, fd int, command uint32, data, memo
 	if err != nil {
 		return err
 	}
-	s.memory[0] = unsafe.Pointer(unsafe.SliceData(memory))
+	s.memory = unsafe.Pointer(unsafe.SliceData(memory))
 	q.FD, q.Off, q.OpFlags = int32(fd), uint64(command), uint32(flags)
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(&q.Addr3)), room), data)
 	return nil
@@ -121,10 +121,10 @@ func (e Entry) command(op syscalls.IoUringOp, fd int, command uint32, data, memo
 func (e Entry) CmdSock(command syscalls.IoUringSocketCommand, fd, level, option int, value []byte) error {
 	q, s, err := e.begin(syscalls.IORING_OP_URING_CMD)
 	if err == nil {
-		s.memory[0] = unsafe.Pointer(unsafe.SliceData(value))
+		s.memory = unsafe.Pointer(unsafe.SliceData(value))
 		q.FD, q.Off = int32(fd), uint64(command)
 		q.Addr = uint64(uint32(level)) | uint64(uint32(option))<<32
-		q.Addr3, q.FileIndex = address(s.memory[0]), uint32(len(value))
+		q.Addr3, q.FileIndex = address(s.memory), uint32(len(value))
 	}
 	return err
 }
@@ -139,7 +139,7 @@ func (e Entry) CmdGetsockname(fd int, into *Address, peer bool) error {
 		return err
 	}
 	into.size = uint32(len(into.bytes()))
-	s.memory[0] = unsafe.Pointer(into)
+	s.memory = unsafe.Pointer(into)
 	q.FD, q.Off = int32(fd), uint64(syscalls.SOCKET_URING_OP_GETSOCKNAME)
 	q.Addr, q.Addr3 = address(unsafe.Pointer(&into.raw)), address(unsafe.Pointer(&into.size))
 	if peer {

@@ -93,7 +93,7 @@ func (e Entry) accept(fd int, from *Address, flags int, index uint32, how syscal
 	}
 	if from != nil {
 		from.size = unix.SizeofSockaddrAny
-		s.memory[0] = unsafe.Pointer(from) // both addresses are inside of it
+		s.memory = unsafe.Pointer(from) // both addresses are inside of it
 		q.Addr, q.Off = address(unsafe.Pointer(&from.raw)), address(unsafe.Pointer(&from.size))
 	}
 	q.FD, q.OpFlags = int32(fd), uint32(flags)
@@ -279,7 +279,7 @@ func (e Entry) Recvmsg(fd int, m *Msg, flags int) error {
 	s.flags |= finishes
 	s.extra.message = m
 	if m.Address != nil {
-		s.memory[0] = unsafe.Pointer(m.Address)
+		s.memory = unsafe.Pointer(m.Address)
 		s.extra.header.Name = (*byte)(unsafe.Pointer(&m.Address.raw))
 		s.extra.header.Namelen = unix.SizeofSockaddrAny
 	}

@@ -167,8 +167,8 @@ func (e Entry) EpollWait(epfd int, events []unix.EpollEvent) error {
 	}
 	q, s, err := e.begin(syscalls.IORING_OP_EPOLL_WAIT)
 	if err == nil {
-		s.memory[0] = unsafe.Pointer(&events[0])
-		q.FD, q.Addr, q.Len = int32(epfd), address(s.memory[0]), uint32(len(events))
+		s.memory = unsafe.Pointer(&events[0])
+		q.FD, q.Addr, q.Len = int32(epfd), address(s.memory), uint32(len(events))
 	}
 	return err
 }
@@ -178,8 +178,8 @@ func (e Entry) EpollWait(epfd int, events []unix.EpollEvent) error {
 func (e Entry) Waitid(idType, id int, into *unix.Siginfo, options int) error {
 	q, s, err := e.begin(syscalls.IORING_OP_WAITID)
 	if err == nil {
-		s.memory[0] = unsafe.Pointer(into)
-		q.FD, q.Len, q.Off, q.FileIndex = int32(id), uint32(idType), address(s.memory[0]), uint32(options)
+		s.memory = unsafe.Pointer(into)
+		q.FD, q.Len, q.Off, q.FileIndex = int32(id), uint32(idType), address(s.memory), uint32(options)
 	}
 	return err
 }
@@ -208,8 +208,8 @@ func (e Entry) futex(op syscalls.IoUringOp, word *uint32, value, mask uint64, fl
 	}
 	q, s, err := e.begin(op)
 	if err == nil {
-		s.memory[0] = unsafe.Pointer(word)
-		q.FD, q.Addr, q.Off, q.Addr3 = int32(flags), address(s.memory[0]), value, mask
+		s.memory = unsafe.Pointer(word)
+		q.FD, q.Addr, q.Off, q.Addr3 = int32(flags), address(s.memory), value, mask
 	}
 	return err
 }

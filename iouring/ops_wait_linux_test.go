@@ -1,6 +1,7 @@
 package iouring
 
 import (
+	"os"
 	"os/exec"
 	"runtime"
 	"testing"
@@ -184,7 +185,8 @@ func tryEpollWait(t *testing.T, r *Ring) {
 }
 
 func tryWaitid(t *testing.T, r *Ring) {
-	cmd := exec.Command("/bin/sh", "-c", "exit 7")
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), childEnv+"=seven")
 	must(t, cmd.Start())
 	var info unix.Siginfo
 	result(t, do(t, r, func(e Entry) error { return e.Waitid(unix.P_PID, cmd.Process.Pid, &info, unix.WEXITED) }), 0)

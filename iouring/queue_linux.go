@@ -2,6 +2,7 @@ package iouring
 
 import (
 	"iter"
+	"math"
 	"sync/atomic"
 
 	"github.com/ring3-go/ring3/syscalls"
@@ -29,14 +30,16 @@ func (r *Ring) Get() (Entry, error) {
 			return Entry{}, err
 		}
 	}
-	i := r.free
+	i, pos := r.free, r.tail
 	s := &r.slots[i]
 	r.free = s.next
 	r.live++
-	e := Entry{r, newToken(i, s.generation), r.tail}
-	*r.sqe(r.tail) = syscalls.IoUringSQE{UserData: uint64(e.token)}
-	r.tail++
-	return e, nil
+	r.tail = pos + 1
+	tok := newToken(i, s.generation)
+	q := r.sqe(pos)
+	*q = syscalls.IoUringSQE{}
+	q.UserData = uint64(tok)
+	return Entry{r, tok, pos}, nil
 }
 
 // makeRoom looks again whether there is a place, and gets slots.
@@ -106,10 +109,10 @@ func (r *Ring) needsWakeup() bool {
 }
 
 // hidden reports whether there are completions that only a call brings: they found no place in the queue, or
-// their work waits for the owner, or they have to be polled for.
+// their work waits for the owner, or they have to be polled for, or nobody can say.
 func (r *Ring) hidden() bool {
 	const flags = uint32(syscalls.IORING_SQ_CQ_OVERFLOW | syscalls.IORING_SQ_TASKRUN)
-	return atomic.LoadUint32(r.sqFlags)&flags != 0 || r.iopoll && !r.sqpoll
+	return atomic.LoadUint32(r.sqFlags)&flags != 0 || r.asks
 }
 
 // Ready returns how many completions the queue holds. With IORING_SETUP_CQE_MIXED those of 32 bytes count twice.
@@ -135,12 +138,18 @@ func (r *Ring) Reap(into []Completion) (n int) {
 		}
 		tail = atomic.LoadUint32(r.cqTail)
 	}
-	for pos := r.reaped; pos != tail && n < len(into); pos = r.reaped {
-		if r.take(pos, &into[n]) {
+	for {
+		if !r.wide {
+			n += r.takePlain(into[n:], tail)
+		}
+		if r.reaped == tail || n == len(into) {
+			break
+		}
+		if r.take(&into[n]) {
 			n++
 		}
 	}
-	atomic.StoreUint32(r.cqHead, r.reaped)
+	storeRelease(r.cqHead, r.reaped)
 	return n
 }
 
@@ -157,36 +166,64 @@ func (r *Ring) Completions() iter.Seq[Completion] {
 	}
 }
 
-// take removes the completion at pos from the queue. It reports false where that is nobody's business: the filling
-// of a gap, a success that is not to be delivered, an operation that was dropped.
-func (r *Ring) take(pos uint32, into *Completion) bool {
-	c := r.cqe(pos)
-	r.reaped = pos + 1
-	tok := Token(c.UserData)
-	into.Token, into.Res, into.Flags = tok, c.Res, c.Flags
-	into.Extra = [2]uint64{}
-	if r.big || r.mixed {
-		if c.Flags&syscalls.IORING_CQE_F_SKIP != 0 {
-			return false
+// takePlain takes completions as long as each is the last of an operation that asks for nothing more, which most are.
+// It returns how many it took.
+func (r *Ring) takePlain(into []Completion, tail uint32) (n int) {
+	slots, pos, free := r.slots, r.reaped, r.free
+	for ; pos != tail && n < len(into); n, pos = n+1, pos+1 {
+		c := r.cqe(pos)
+		tok := Token(c.UserData)
+		i, generation := tok.Slot(), tok.generation()
+		if uint64(i) >= uint64(len(slots)) || generation == 0 || generation == math.MaxUint32 {
+			break // a message, or a slot that is to be retired
 		}
-		if r.big {
-			into.Extra = extraOf(c)
-		} else if c.Flags&syscalls.IORING_CQE_F_32 != 0 {
-			into.Extra = extraOf(c)
+		s := &slots[i]
+		if s.generation != generation || s.flags&(attended|usesMore) != 0 || c.Flags&syscalls.IORING_CQE_F_MORE != 0 {
+			break
+		}
+		to := &into[n]
+		to.Token, to.Res, to.Flags = tok, c.Res, c.Flags
+		to.Extra = [2]uint64{}
+		if s.memory != nil {
+			s.memory = nil
+		}
+		s.op, s.flags, s.group, s.index = 0, 0, 0, 0
+		s.generation, s.next = generation+1, free
+		free = i
+	}
+	r.reaped, r.free = pos, free
+	r.live -= n
+	return n
+}
+
+// take takes one completion, whatever it is. It reports false where that is nobody's business: the filling of a gap, a
+// success that is not to be delivered, an operation that was dropped.
+func (r *Ring) take(to *Completion) bool {
+	c := r.cqe(r.reaped)
+	r.reaped++
+	to.Token, to.Res, to.Flags = Token(c.UserData), c.Res, c.Flags
+	to.Extra = [2]uint64{}
+	if r.wide {
+		switch {
+		case c.Flags&syscalls.IORING_CQE_F_SKIP != 0:
+			return false
+		case r.params.Flags&syscalls.IORING_SETUP_CQE32 != 0:
+			to.Extra = extraOf(c)
+		case c.Flags&syscalls.IORING_CQE_F_32 != 0:
+			to.Extra = extraOf(c)
 			r.reaped++
 		}
 	}
-	i := tok.Slot()
-	if uint64(i) >= uint64(len(r.slots)) || tok.generation() != r.slots[i].generation || tok.IsMessage() {
-		return r.stray(into)
+	s := r.get(to.Token)
+	if s == nil {
+		return r.stray(to)
 	}
-	s := &r.slots[i]
 	deliver := true
-	if s.flags&(quiet|dropped|finishes) != 0 {
-		deliver = r.finish(s, into)
+	if s.flags&attended != 0 {
+		deliver = r.finish(s, to)
 	}
 	if c.Flags&syscalls.IORING_CQE_F_MORE == 0 {
-		r.release(i, s)
+		r.release(to.Token.Slot(), s)
 	}
 	return deliver
 }

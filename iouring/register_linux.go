@@ -283,7 +283,7 @@ func (r *Ring) SubmitAndWaitRegistered(n, i int) (ready int, err error) {
 	if _, err := r.registeredWait(i); err != nil {
 		return 0, err
 	}
-	if err := r.pass(uint32(n)); err != nil || r.ready() >= uint32(n) {
+	if err := r.pass(); err != nil || r.ready() >= uint32(n) {
 		return int(r.ready()), err
 	}
 	offset := uintptr(i) * unsafe.Sizeof(syscalls.IoUringRegWait{})

@@ -16,13 +16,14 @@ import (
 type Ring struct {
 	// The submission queue. Positions grow without end, and their low bits are the place. Between head and
 	// published is what the kernel may take, between published and tail what the owner still fills in.
-	sqes                   unsafe.Pointer
-	sqSize, sqMask         uint32
-	head, tail, published  uint32
-	sqeShift, cqeShift     uint8
-	sqpoll, iopoll, closed bool
-	mixed, big             bool
-	weight                 int // bytes that the entries not yet submitted may move
+	sqes                  unsafe.Pointer
+	sqSize, sqMask        uint32
+	head, tail, published uint32
+	sqeShift, cqeShift    uint8
+	sqpoll, closed        bool
+	asks                  bool // no flag says that completions wait for a call
+	wide                  bool // completions of 32 bytes, all or some
+	weight                int  // bytes that the entries not yet submitted may move
 
 	// The completion queue: reaped is the position of the next completion to take.
 	cqes   unsafe.Pointer
@@ -85,9 +86,10 @@ func New(o Options) (*Ring, error) {
 	}
 	flags := r.params.Flags
 	r.sqpoll = flags&syscalls.IORING_SETUP_SQPOLL != 0
-	r.iopoll = flags&syscalls.IORING_SETUP_IOPOLL != 0
-	r.big = flags&syscalls.IORING_SETUP_CQE32 != 0
-	r.mixed = flags&syscalls.IORING_SETUP_CQE_MIXED != 0
+	const deferred = syscalls.IORING_SETUP_DEFER_TASKRUN | syscalls.IORING_SETUP_COOP_TASKRUN
+	r.asks = flags&syscalls.IORING_SETUP_IOPOLL != 0 && !r.sqpoll ||
+		flags&deferred != 0 && flags&syscalls.IORING_SETUP_TASKRUN_FLAG == 0
+	r.wide = flags&(syscalls.IORING_SETUP_CQE32|syscalls.IORING_SETUP_CQE_MIXED) != 0
 	r.grow(int(r.params.SQEntries))
 	// A ring that is dropped without Close goes the way that it can: see abandon.
 	runtime.SetFinalizer(r, (*Ring).abandon)

@@ -18,7 +18,7 @@ type slot struct {
 	group      uint16 // of buffers, with grouped
 	index      uint32 // of the registered file that a direct operation makes, plus one
 	// memory is what the kernel reads and writes of the caller's.
-	memory [2]unsafe.Pointer
+	memory unsafe.Pointer
 	// extra is what the kernel reads and writes of ours. It stays with the slot, so that a second operation
 	// allocates nothing.
 	extra *extra
@@ -34,6 +34,8 @@ const (
 	finishes                       // something is to be done with a completion before it is delivered
 	grouped                        // takes buffers of a group
 	detached                       // ends without a completion: the slot goes back when it is submitted
+
+	attended = quiet | dropped | finishes // a completion is not just delivered
 )
 
 // An extra has room for the arguments that the kernel takes by address.
@@ -108,15 +110,13 @@ func (t *table) get(tok Token) *slot {
 
 // release ends an operation: its token is nobody's from now on.
 func (t *table) release(i uint32, s *slot) {
-	if s.flags != 0 {
-		if s.flags&usesMore != 0 {
-			s.extra.forget()
-		}
-		s.flags = 0
-		s.op = 0
-		s.index = 0
-		s.memory = [2]unsafe.Pointer{}
+	if s.flags&usesMore != 0 {
+		s.extra.forget()
 	}
+	if s.memory != nil {
+		s.memory = nil
+	}
+	s.op, s.flags, s.group, s.index = 0, 0, 0, 0
 	t.live--
 	s.generation++
 	if s.generation == 0 {

@@ -39,8 +39,8 @@ func (w *Waker) Arm(e Entry) error {
 	}
 	q, s, err := e.begin(syscalls.IORING_OP_READ)
 	if err == nil {
-		s.memory[0] = unsafe.Pointer(&w.count)
-		q.FD, q.Addr, q.Len = int32(w.fd), address(s.memory[0]), uint32(unsafe.Sizeof(w.count))
+		s.memory = unsafe.Pointer(&w.count)
+		q.FD, q.Addr, q.Len = int32(w.fd), address(s.memory), uint32(unsafe.Sizeof(w.count))
 	}
 	return err
 }
