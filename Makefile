@@ -11,7 +11,7 @@ QEMU_ARM64 ?= $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
 ARM64_PACKAGES ?= ./internal/hist ./internal/sysname/... ./internal/target ./asm ./asm/regs ./asm/syscall ./asm/privilege ./asm/cpuid ./asm/tsc \
 	./asm/litmus ./asm/atomics ./asm/fiber ./asm/memory ./asm/pipeline
 
-SOAK_PACKAGES ?= ./asm/litmus ./reactor
+SOAK_PACKAGES ?= ./asm/litmus ./reactor ./mmu ./iouring ./pagefault
 
 # What runs inside other kernels: all but what is about the source or about the matrix itself, in short
 # forms, because emulation is slow.
