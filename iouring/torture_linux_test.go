@@ -17,7 +17,7 @@ import (
 
 // soakEnv is for how long each of these tests runs, as time.ParseDuration has it: a blink in a test, minutes in a
 // soak.
-const soakEnv = "IOURING_SOAK"
+const soakEnv = "RING3_SOAK"
 
 func soak(t *testing.T) time.Duration {
 	t.Helper()
