@@ -271,14 +271,14 @@ func memlock() error {
 			return err
 		}
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: 1 << 16, Max: 1 << 16}); err != nil {
-		return err
-	}
 	r, err := New(Options{Entries: 4})
 	if err != nil {
 		return err
 	}
 	defer r.Close()
+	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: 1 << 16, Max: 1 << 16}); err != nil {
+		return err
+	}
 	err = r.RegisterBuffers([][]byte{make([]byte, 1<<20)})
 	if !errors.Is(err, unix.ENOMEM) || !strings.Contains(err.Error(), "RLIMIT_MEMLOCK, which is 65536 bytes") {
 		return fmt.Errorf("RegisterBuffers says %v", err)

@@ -14,8 +14,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"github.com/ring3-go/ring3/iouring"
 )
@@ -34,6 +33,7 @@ func main() {
 const (
 	part     = 256 << 10 // bytes of one read
 	together = 64        // files that are open at a time
+	atFDCWD  = -100      // AT_FDCWD: paths begin at the working directory
 )
 
 func run(paths []string, out int) error {
@@ -67,7 +67,7 @@ func (c *cat) files(paths []string) error {
 	opens := make([]iouring.Token, len(paths))
 	for i, path := range paths {
 		tok, err := c.start(func(e iouring.Entry) error {
-			return e.Openat(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			return e.Openat(atFDCWD, path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 		})
 		if err != nil {
 			return err
@@ -80,13 +80,13 @@ func (c *cat) files(paths []string) error {
 	}
 	for _, tok := range opens {
 		if fd := opened[tok]; fd >= 0 {
-			defer unix.Close(int(fd))
+			defer syscall.Close(int(fd))
 		}
 	}
 	for i, path := range paths {
 		fd := opened[opens[i]]
 		if fd < 0 {
-			return fmt.Errorf("open %s: %w", path, unix.Errno(-fd))
+			return fmt.Errorf("open %s: %w", path, syscall.Errno(-fd))
 		}
 		if err := c.file(int(fd)); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
@@ -120,7 +120,7 @@ func (c *cat) file(fd int) error {
 		}
 		n := results[read]
 		if n < 0 {
-			return fmt.Errorf("read: %w", unix.Errno(-n))
+			return fmt.Errorf("read: %w", syscall.Errno(-n))
 		}
 		if n == 0 {
 			return nil
@@ -144,7 +144,7 @@ func (c *cat) rest(b []byte, n int32) error {
 		n = results[tok]
 	}
 	if n < 0 {
-		return fmt.Errorf("write: %w", unix.Errno(-n))
+		return fmt.Errorf("write: %w", syscall.Errno(-n))
 	}
 	return nil
 }

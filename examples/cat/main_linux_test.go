@@ -5,9 +5,8 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 func TestFilesComeInTheirOrder(t *testing.T) {
@@ -48,7 +47,7 @@ func TestFilesComeInTheirOrder(t *testing.T) {
 	if !bytes.Equal(got, want.Bytes()) {
 		t.Errorf("%d bytes; want %d", len(got), want.Len())
 	}
-	if err := run([]string{paths[0], dir + "/none"}, int(os.Stdout.Fd())); !errors.Is(err, unix.ENOENT) {
+	if err := run([]string{paths[0], dir + "/none"}, int(os.Stdout.Fd())); !errors.Is(err, syscall.ENOENT) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }

@@ -21,8 +21,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"github.com/ring3-go/ring3/iouring"
 	"github.com/ring3-go/ring3/syscalls"
@@ -58,21 +57,21 @@ func run(from, to string, direct bool) (err error) {
 	if same(from, to) {
 		return fmt.Errorf("%s and %s are one file", from, to)
 	}
-	in, err := open(from, unix.O_RDONLY, direct)
+	in, err := open(from, syscall.O_RDONLY, direct)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(in)
-	out, err := open(to, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC, direct)
+	defer syscall.Close(in)
+	out, err := open(to, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC, direct)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.NewSyscallError("close", unix.Close(out))) }()
-	var stat unix.Stat_t
-	if err := unix.Fstat(in, &stat); err != nil {
+	defer func() { err = errors.Join(err, os.NewSyscallError("close", syscall.Close(out))) }()
+	var stat syscall.Stat_t
+	if err := syscall.Fstat(in, &stat); err != nil {
 		return os.NewSyscallError("fstat", err)
 	}
-	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
+	if stat.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		return fmt.Errorf("%s is no ordinary file", from)
 	}
 	buffers, err := ring.NewArena(block, depth) // aligned to pages
@@ -96,11 +95,11 @@ func same(a, b string) bool {
 // open opens a file, without O_DIRECT where the file system has none.
 func open(path string, flags int, direct bool) (int, error) {
 	if direct {
-		flags |= unix.O_DIRECT
+		flags |= syscall.O_DIRECT
 	}
-	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0o666)
-	if direct && errors.Is(err, unix.EINVAL) {
-		return open(path, flags&^unix.O_DIRECT, false)
+	fd, err := syscall.Open(path, flags|syscall.O_CLOEXEC, 0o666)
+	if direct && errors.Is(err, syscall.EINVAL) {
+		return open(path, flags&^syscall.O_DIRECT, false)
 	}
 	if err != nil {
 		return -1, &os.PathError{Op: "open", Path: path, Err: err}
@@ -209,7 +208,7 @@ func (c *copier) tail() error {
 	if err != nil || got != len(b) {
 		return fmt.Errorf("write at %d: %d bytes of %d: %w", offset, got, len(b), err)
 	}
-	return os.NewSyscallError("ftruncate", unix.Ftruncate(c.out, c.size))
+	return os.NewSyscallError("ftruncate", syscall.Ftruncate(c.out, c.size))
 }
 
 // one runs one operation to its end.
