@@ -241,17 +241,23 @@ func prepareUserfault(s *scene) error {
 	}
 	// A fault that is tried again once it was served counts as a major one, unless the first attempt was made under the
 	// lock of its mapping alone (since 6.7): the page that is left over tells.
-	before := threadUsage()
-	if s.touch == touchStore {
-		storeByte(addressOf(m))
-	} else {
-		loadByte(addressOf(m))
-	}
-	if threadUsage().Major == before.Major {
+	major, err := s.majorIn(addressOf(m))
+	if err == nil && !major {
 		s.cached = int64(len(s.addrs))
 		s.class.Major = false
 	}
-	return nil
+	return err
+}
+
+// majorIn takes one fault, with signals blocked: one that comes in between makes a fault of its own of what follows.
+func (s *scene) majorIn(addr uintptr) (bool, error) {
+	blocked, old := asynchronous(), unix.Sigset_t{}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &blocked, &old); err != nil {
+		return false, os.NewSyscallError("rt_sigprocmask", err)
+	}
+	m := &meter{times: make([]int64, 1)}
+	before, after := m.count([]uintptr{addr}, s.touch)
+	return after.Major > before.Major, os.NewSyscallError("rt_sigprocmask", unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil))
 }
 
 // serveInChild is the process that serves, for the cause of that name.
