@@ -67,6 +67,7 @@ func benchmarks() []Benchmark {
 		echoCalls(),
 		echoIdle(),
 		userfaultMissing(),
+		userfaultRead(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),
