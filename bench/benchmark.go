@@ -77,6 +77,7 @@ func benchmarks() []Benchmark {
 		guardedCopy(),
 		pagemapScan(),
 		userfaultMissing(),
+		userfaultRead(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),

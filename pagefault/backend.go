@@ -1,5 +1,7 @@
 package pagefault
 
+import "runtime"
+
 // A Backend is a way to see faults. The better ones see more and are tried first.
 type Backend string
 
@@ -19,12 +21,17 @@ const (
 
 // CannotTell says, a phrase each, what this back end does not know.
 func (b Backend) CannotTell() []string {
+	const outside = "failed faults outside the program's half of the addresses"
 	switch b {
+	case BackendFentry:
+		if runtime.GOARCH == "arm64" { // their beginning is a perf event's, too
+			return []string{outside}
+		}
 	case BackendTracepoint:
 		return []string{"class of faults without an exception (counted as exec or unseen)"}
 	case BackendPerf:
 		return []string{
-			"read, write or execute", "first touch or copy-on-write", "failed faults on addresses of the kernel",
+			"read, write or execute", "first touch or copy-on-write", outside,
 			"class of faults without an exception (counted as exec or unseen)",
 		}
 	case BackendProcfs:

@@ -166,14 +166,13 @@ func badPage(prot int) (uintptr, error) {
 // writable maps a page that can be written but not executed.
 func writable() (uintptr, error) { return badPage(unix.PROT_READ | unix.PROT_WRITE) }
 
-// unmapped is where no mapping is, and none comes by itself: the kernel looks for room from the top, and programs begin
-// above.
+// unmapped is where no mapping is, and none comes by itself: the second page, which is below vm.mmap_min_addr.
 func unmapped() (uintptr, error) {
-	const addr = 1 << 20
-	if err := syscalls.Mincore(addr, uintptr(os.Getpagesize()), make([]byte, 1)); !errors.Is(err, unix.ENOMEM) {
-		return 0, fmt.Errorf("there is a mapping at %#x: %w", addr, errors.ErrUnsupported)
+	page := pageLength()
+	if err := syscalls.Mincore(page, page, make([]byte, 1)); !errors.Is(err, unix.ENOMEM) {
+		return 0, fmt.Errorf("there is a mapping at %#x: %w", page, errors.ErrUnsupported)
 	}
-	return addr, nil
+	return page, nil
 }
 
 // beyondEnd maps a page of a file that ends before it.

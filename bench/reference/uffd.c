@@ -1,4 +1,7 @@
-/* What a missing page costs that a thread serves through userfaultfd: "uffd N CPU" prints the ns of one, over N. */
+/*
+ * What a missing page costs that a thread serves through userfaultfd: "uffd N CHUNK CPU" prints the ns of one, over
+ * N, which are read in pieces of CHUNK bytes, or touched one by one where that is 0.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -59,12 +62,16 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	cpu_set_t set;
 	int64_t from, to;
-	size_t n;
+	char *buffer = NULL;
+	size_t n, chunk;
 
-	if (argc != 3 || !(n = strtoul(argv[1], NULL, 10))) {
-		fprintf(stderr, "usage: uffd N CPU\n");
+	if (argc != 4 || !(n = strtoul(argv[1], NULL, 10))) {
+		fprintf(stderr, "usage: uffd N CHUNK CPU\n");
 		return 2;
 	}
+	chunk = strtoul(argv[2], NULL, 10);
+	if (chunk && !(buffer = calloc(1, chunk)))
+		return 1;
 	page = sysconf(_SC_PAGESIZE);
 	fd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api)) {
@@ -86,14 +93,18 @@ int main(int argc, char **argv)
 	if (pthread_create(&thread, NULL, handler, NULL))
 		return 1;
 	CPU_ZERO(&set);
-	CPU_SET(atoi(argv[2]), &set);
+	CPU_SET(atoi(argv[3]), &set);
 	if (sched_setaffinity(0, sizeof(set), &set)) {
 		perror("sched_setaffinity");
 		return 1;
 	}
 	from = now();
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; !chunk && i < n; i++)
 		sink = memory[i * page];
+	for (size_t i = 0; chunk && i + chunk <= n * page; i += chunk) {
+		memcpy(buffer, memory + i, chunk);
+		sink = buffer[0];
+	}
 	to = now();
 	(void)sink;
 	printf("%.3f\n", (double)(to - from) / n);
