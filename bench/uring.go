@@ -15,12 +15,12 @@ import (
 
 // uringNop compares what a ring costs when the kernel has nothing to do: submission and completion alone.
 func uringNop(batch, n int) Benchmark {
-	return uring("nop", batch, n, fmt.Sprintf("NOPs in batches of %d, %d of them", batch, n))
+	return uring("nop", batch, n, fmt.Sprintf("NOPs, %d at a time, %d of them", batch, n))
 }
 
 // uringRead compares reads of 4 KiB from a file in the page cache.
 func uringRead(depth, n int) Benchmark {
-	return uring("read", depth, n, fmt.Sprintf("random 4 KiB reads from the page cache, %d at a time, %d of them", depth, n))
+	return uring("read", depth, n, fmt.Sprintf("cached 4 KiB reads, %d at a time, %d of them", depth, n))
 }
 
 func uring(what string, batch, n int, text string) Benchmark {
@@ -87,6 +87,7 @@ func newUringLoad(what string, batch int) (*uringLoad, error) {
 		u.close()
 		return nil, err
 	}
+	// A process with threads pays for each reference to a descriptor, which C beside it, with one thread, does not.
 	return u, u.ring.RegisterRingFD()
 }
 

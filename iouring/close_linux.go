@@ -233,16 +233,22 @@ func (r *Ring) giveUpMemory() {
 // A ring that belongs to a thread cannot be entered from here. Closing its descriptor makes the kernel cancel
 // everything, at a time that nobody is told: what the operations refer to is kept for good.
 func (r *Ring) abandon() {
-	if r.enterFD >= 0 {
+	if r.params.Flags&syscalls.IORING_SETUP_SINGLE_ISSUER != 0 {
+		if r.fd >= 0 {
+			unix.Close(r.fd)
+		}
+		r.fd, r.enterFD, r.registered = -1, -1, false // a registered slot went with its thread
+		r.closed = true
+	} else if r.enterFD >= 0 {
 		r.shut()
-		err := r.end(0)
+		r.end(0)
 		if r.live == 0 {
 			r.destroy()
-			return
-		}
-		if errors.Is(err, ErrWrongThread) || r.params.Flags&syscalls.IORING_SETUP_SINGLE_ISSUER != 0 {
-			r.closeDescriptor()
 		}
 	}
-	runtime.SetFinalizer(r, (*Ring).abandon)
+	if r.live > 0 {
+		runtime.SetFinalizer(r, (*Ring).abandon)
+		return
+	}
+	r.giveUpMemory()
 }

@@ -41,8 +41,8 @@ type Wait struct {
 	NoIOWait bool
 }
 
-// Submit gives the kernel the entries that were filled in, and returns how many it took. Operations that need not
-// wait are done inside the call.
+// Submit gives the kernel the entries that were filled in, and returns how many it took, or with IORING_SETUP_SQPOLL
+// how many its thread has yet to take. Operations that need not wait are done inside the call.
 //
 // Errors: [ErrWrongThread]; [ErrClosed]; [ErrLost]; EAGAIN, the kernel has no memory for more; EBUSY, completions
 // have to be taken first; EBADFD, the ring is disabled. Entries that were not taken stay in the queue, and the
@@ -146,7 +146,7 @@ func (r *Ring) pass() error {
 	} else if n == 0 {
 		return nil
 	}
-	if _, errno := r.submit(n, 0, flags); errno != 0 {
+	if _, errno := r.submit(n, 0, flags); errno != 0 && errno != unix.EINTR {
 		return enterError(errno)
 	}
 	return nil

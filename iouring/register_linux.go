@@ -94,8 +94,10 @@ func (r *Ring) UnregisterEventfd() error {
 	return r.registerOpen(syscalls.IORING_UNREGISTER_EVENTFD, nil, 0)
 }
 
-// RegisterRingFD makes the kernel find the ring faster, by a slot that belongs to the calling thread: so the ring
-// must be one of [Options.SingleIssuer]. Since 5.18.
+// RegisterRingFD makes the kernel find the ring faster, by one of 16 slots that the calling thread has: it saves the
+// reference to the descriptor, which processes with threads pay for in each call. So the ring must be one of
+// [Options.SingleIssuer], and that promise is no longer checked: from another thread the slot is none, EINVAL or
+// EBADF, or another ring's. Since 5.18.
 func (r *Ring) RegisterRingFD() error {
 	if r.params.Flags&syscalls.IORING_SETUP_SINGLE_ISSUER == 0 {
 		return invalid("a registered ring belongs to a thread, and the ring does not")

@@ -162,21 +162,21 @@ func TestRingsShareWorkers(t *testing.T) {
 	reads(t, a)
 	reads(t, b)
 	// The thread of an earlier ring may be on its way out.
-	for deadline := time.Now().Add(longest); pollThreads(t) != 1; runtime.Gosched() {
+	for deadline := time.Now().Add(longest); threads(t, "iou-sqp") != 1; runtime.Gosched() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d threads of the kernel for two rings", pollThreads(t))
+			t.Fatalf("%d threads of the kernel for two rings", threads(t, "iou-sqp"))
 		}
 	}
 }
 
-// pollThreads counts threads of SQPOLL in this process, by their names.
-func pollThreads(t *testing.T) (n int) {
+// threads counts threads of this process by the begin of their names.
+func threads(t *testing.T, prefix string) (n int) {
 	t.Helper()
 	tasks, err := os.ReadDir("/proc/self/task")
 	must(t, err)
 	for _, task := range tasks {
 		name, _ := os.ReadFile("/proc/self/task/" + task.Name() + "/comm")
-		if strings.HasPrefix(string(name), "iou-sqp") {
+		if strings.HasPrefix(string(name), prefix) {
 			n++
 		}
 	}
