@@ -309,40 +309,49 @@ func emfile() error {
 	}
 	unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
 	unix.Listen(fd, 16)
-	sa, _ := unix.Getsockname(fd)
-	client, _ := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err := unix.Connect(client, sa); err != nil {
+	at, err := unix.Getsockname(fd)
+	if err != nil {
 		return err
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(client + 1), Max: uint64(client + 1)}); err != nil {
-		return err
-	}
-	accept := func() (Completion, error) {
-		e, _ := r.Get()
-		e.MultishotAccept(fd, unix.SOCK_CLOEXEC)
-		if _, err := r.SubmitAndWait(1, longest); err != nil {
-			return Completion{}, err
+	// Two connections wait: on older kernels the first is lost with the descriptor that it does not get.
+	var clients [2]int
+	for i := range clients {
+		clients[i], _ = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err := unix.Connect(clients[i], at); err != nil {
+			return err
 		}
-		var c [1]Completion
+	}
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		return err
+	}
+	limit := func(n int) error {
+		return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(n), Max: old.Max})
+	}
+	defer limit(int(old.Cur))
+	accept := func() (c [1]Completion, err error) {
+		e, err := r.Get()
+		if err == nil {
+			err = e.MultishotAccept(fd, unix.SOCK_CLOEXEC)
+		}
+		if err == nil {
+			_, err = r.SubmitAndWait(1, longest)
+		}
 		r.Reap(c[:])
-		return c[0], nil
+		return c, err
+	}
+	if err := limit(clients[1] + 1); err != nil {
+		return err
 	}
 	c, err := accept()
-	if err != nil || c.Err() != unix.EMFILE || c.More() {
+	if err != nil || c[0].Err() != unix.EMFILE || c[0].More() {
 		return fmt.Errorf("%v, %v; want EMFILE", c, err)
 	}
-	// On older kernels the connection is lost with it: a second one takes its place.
-	unix.Close(client)
-	client, _ = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err := unix.Connect(client, sa); err != nil {
+	if err := limit(clients[1] + 2); err != nil { // room for one
 		return err
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(client + 1), Max: uint64(client + 1)}); err != nil {
-		return err
-	}
-	unix.Close(int(2)) // room for one
-	if c, err = accept(); err != nil || c.Res != 2 || !c.More() {
-		return fmt.Errorf("%v, %v; want descriptor 2", c, err)
+	if c, err = accept(); err != nil || int(c[0].Res) != clients[1]+1 || !c[0].More() {
+		return fmt.Errorf("%v, %v; want descriptor %d", c, err, clients[1]+1)
 	}
 	return nil
 }

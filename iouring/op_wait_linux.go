@@ -16,8 +16,8 @@ import (
 // poll(2), io_uring_prep_poll_add(3).
 func (e Entry) PollAdd(fd int, events uint32) error { return e.poll(fd, events, 0) }
 
-// PollMultishot reports events again and again, when they come, or with IORING_POLL_ADD_LEVEL as long as they are
-// there. Since 5.13; io_uring_prep_poll_multishot(3).
+// PollMultishot reports events again and again, when they come. (IORING_POLL_ADD_LEVEL is in the header, and EINVAL in
+// all kernels up to 6.18.) Since 5.13; io_uring_prep_poll_multishot(3).
 func (e Entry) PollMultishot(fd int, events uint32, flags syscalls.IoUringPollFlags) error {
 	return e.poll(fd, events, flags|syscalls.IORING_POLL_ADD_MULTI)
 }

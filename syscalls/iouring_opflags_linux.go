@@ -58,7 +58,7 @@ const (
 	IORING_POLL_ADD_MULTI        IoUringPollFlags = 1 << 0 // reports again and again, with IORING_CQE_F_MORE. Since 5.13
 	IORING_POLL_UPDATE_EVENTS    IoUringPollFlags = 1 << 1 // POLL_REMOVE sets new events instead. Since 5.13
 	IORING_POLL_UPDATE_USER_DATA IoUringPollFlags = 1 << 2 // POLL_REMOVE sets UserData to Off instead. Since 5.13
-	IORING_POLL_ADD_LEVEL        IoUringPollFlags = 1 << 3 // level-triggered: as long as there is something, not only when it comes. Since 6.0
+	IORING_POLL_ADD_LEVEL        IoUringPollFlags = 1 << 3 // level-triggered: as long as there is something. In the header since 6.0; POLL_ADD refuses it (EINVAL) up to 6.18
 )
 
 var ioUringPollFlagsNames = []flagName{
