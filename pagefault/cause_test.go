@@ -132,7 +132,7 @@ func observeCause(t *testing.T, c Cause, b Backend) {
 		t.Errorf("lost %v", o.Lost)
 	}
 	for _, w := range o.Who {
-		if !b.mayCall(o.Class, w.Key.Class) {
+		if !b.mayCall(o.Class, w.Key.Class) && w.Count > raceNoise { // the race detector touches memory of its own
 			t.Errorf("%d faults of class %v; want %v", w.Count, w.Key.Class, o.Class)
 		}
 	}
