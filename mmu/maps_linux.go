@@ -50,8 +50,11 @@ func Rollup(pid int) (Detail, error) {
 	if len(vmas) == 1 && vmas[0].Detail != nil {
 		return *vmas[0].Detail, err
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		err = fmt.Errorf("%s: %d sums", procFile(pid, "smaps_rollup"), len(vmas))
+	case errors.Is(err, unix.ESRCH): // it was there when the file was opened
+		err = fmt.Errorf("%s: %w", procFile(pid, "smaps_rollup"), ErrEnded)
 	}
 	return Detail{}, err
 }
