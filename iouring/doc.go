@@ -41,6 +41,10 @@
 // thread: the goroutine calls runtime.LockOSThread before [New], and from another thread submitting fails with
 // [ErrWrongThread]. When a thread ends the kernel cancels what it has submitted, at the latest when that would go on.
 //
+// What would block goes to a worker thread of the kernel. Kernels before 6.15 give up making one when three signals
+// interrupt it, and Go sends its threads signals: then the operation that needed it completes with ECANCELED though
+// nobody cancelled it, and is to be tried again. Sockets and ordinary files need no worker.
+//
 // Minimum kernel: 5.19, and each operation says since when there is one; tested are 6.1 and later. Privilege:
 // none, where seccomp and the sysctl kernel.io_uring_disabled allow it; [New] says which does not. Errors match
 // [ErrClosed], [ErrFull], [ErrStale], [ErrWrongThread] or the errno of the system call. Sources: io_uring(7),

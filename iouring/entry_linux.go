@@ -71,7 +71,8 @@ func (e Entry) take() *slot {
 // submitted together with it. Sources: io_uring_enter(2), io_uring_linked_requests(7).
 //
 // With IOSQE_CQE_SKIP_SUCCESS the operation has no completion where it succeeds; where it fails it has, and
-// unlike in the kernel so have all that are cancelled with it. See [decision 26].
+// unlike in the kernel so have all that are cancelled with it. Some kernels refuse IOSQE_IO_DRAIN (EOPNOTSUPP) in a
+// ring that has used it. See [decision 26].
 //
 // [decision 26]: https://github.com/ring3-go/ring3/blob/main/docs/adr/0026-successes-are-skipped-where-memory-allows.md
 func (e Entry) SetFlags(flags syscalls.IoUringSQEFlags) error {
@@ -106,8 +107,8 @@ const silent = 1<<syscalls.IORING_OP_NOP | 1<<syscalls.IORING_OP_FSYNC | 1<<sysc
 // otherwise it completes, and the ring does not deliver it. In a chain the kernel leaves out the completions of
 // what is cancelled too, and then the slots of those would never be free.
 func (e Entry) settle(q *syscalls.IoUringSQE, s *slot) {
-	const chain = syscalls.IOSQE_IO_LINK | syscalls.IOSQE_IO_HARDLINK
-	byKernel := s.flags&filled != 0 && q.Opcode < 64 && silent&(uint64(1)<<q.Opcode) != 0 && q.Flags&chain == 0
+	const not = syscalls.IOSQE_IO_LINK | syscalls.IOSQE_IO_HARDLINK | syscalls.IOSQE_IO_DRAIN
+	byKernel := s.flags&filled != 0 && q.Opcode < 64 && silent&(uint64(1)<<q.Opcode) != 0 && q.Flags&not == 0
 	if byKernel == (s.flags&detached != 0) {
 		return
 	}

@@ -2,8 +2,7 @@ package iouring_test
 
 import (
 	"fmt"
-	"os"
-	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -11,42 +10,47 @@ import (
 	"github.com/ring3-go/ring3/syscalls"
 )
 
-// A file is opened, and then read and closed in a chain, of which only what matters is reported.
+// A message is sent and received in a chain, and the sender closed: of that only a failure would be reported.
 func Example() {
 	r, err := iouring.New(iouring.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer r.Close()
-	one := func(fill func(iouring.Entry) error) int {
-		e, err := r.Get()
-		if err == nil {
-			err = fill(e)
-		}
-		if err == nil {
-			_, err = r.SubmitAndWait(1, -1)
-		}
-		for c := range r.Completions() {
-			return int(c.Res)
-		}
+	defer r.Close() // cancels and awaits whatever is in flight
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
 		fmt.Println(err)
-		return -1
+		return
 	}
-	fd := one(func(e iouring.Entry) error {
-		return e.Openat(unix.AT_FDCWD, "/proc/self/comm", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	})
-	name := make([]byte, 32)
-	read, _ := r.Get()
-	read.Read(fd, name, 0)
-	read.SetFlags(syscalls.IOSQE_IO_HARDLINK) // the next runs after it, whatever becomes of it
-	n := one(func(e iouring.Entry) error {
-		e.SetFlags(syscalls.IOSQE_CQE_SKIP_SUCCESS)
-		return e.Close(fd)
-	})
-	text, _ := os.ReadFile("/proc/self/comm")
-	fmt.Println(strings.TrimSpace(string(name[:n])) == strings.TrimSpace(string(text)))
-	// Output: true
+	defer unix.Close(pair[1])
+
+	buffer := make([]byte, 32)
+	send, _ := r.Get()
+	send.Send(pair[0], []byte("hello"), 0)
+	send.SetFlags(syscalls.IOSQE_IO_LINK) // the next begins when this one is complete
+	recv, _ := r.Get()
+	recv.Recv(pair[1], buffer, 0)
+	recv.SetFlags(syscalls.IOSQE_IO_HARDLINK) // the next begins then too, whatever becomes of this one
+	closing, _ := r.Get()
+	closing.Close(pair[0])
+	closing.SetFlags(syscalls.IOSQE_CQE_SKIP_SUCCESS)
+
+	if _, err := r.SubmitAndWait(2, time.Minute); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for c := range r.Completions() {
+		switch c.Token {
+		case send.Token():
+			fmt.Println("sent", c.Res)
+		case recv.Token():
+			fmt.Printf("received %q, %v\n", buffer[:c.Res], c.Err())
+		}
+	}
+	// Output:
+	// sent 5
+	// received "hello", <nil>
 }
 
 // Connections are received from without a buffer for each: the kernel takes one of the group when there is data.

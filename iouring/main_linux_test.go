@@ -54,7 +54,39 @@ func newRing(t testing.TB, o Options) *Ring {
 			t.Errorf("descriptors before: %v; after: %v", before, after)
 		}
 	})
+	makeWorkers(t, r)
 	return r
+}
+
+// makeWorkers has the kernel make a worker thread of each kind for this thread, until it succeeds: kernels before 6.15
+// give up after three signals, and cancel the work; see the package's documentation. A worker stays.
+func makeWorkers(t testing.TB, r *Ring) {
+	t.Helper()
+	const other = syscalls.IORING_SETUP_R_DISABLED | syscalls.IORING_SETUP_IOPOLL | syscalls.IORING_SETUP_SQPOLL
+	if k := running(t); k.Release.Major > 6 || k.Release.Major == 6 && k.Release.Minor >= 15 || r.Flags()&other != 0 {
+		return
+	}
+	runtime.LockOSThread()
+	t.Cleanup(runtime.UnlockOSThread)
+	var ends [2]int
+	must(t, unix.Pipe2(ends[:], unix.O_CLOEXEC))
+	defer unix.Close(ends[0])
+	defer unix.Close(ends[1])
+	for _, fill := range []func(Entry) error{
+		Entry.Nop,
+		func(e Entry) error { return e.Write(ends[1], []byte("x"), -1) },
+	} {
+		for {
+			c := do(t, r, func(e Entry) error {
+				must(t, e.SetFlags(syscalls.IOSQE_ASYNC))
+				return fill(e)
+			})
+			if c.Err() != unix.ECANCELED {
+				must(t, c.Err())
+				break
+			}
+		}
+	}
 }
 
 // kinds are the rings that most tests run on.

@@ -100,24 +100,24 @@ func tryTimeoutRemove(t *testing.T, r *Ring) {
 
 func tryLinkTimeout(t *testing.T, r *Ring) {
 	rd, w := pipe(t)
-	chain := func() (read, timeout Token) {
+	chain := func(d time.Duration) (read, timeout Token) {
 		e := get(t, r)
 		must(t, e.SetFlags(syscalls.IOSQE_IO_LINK))
 		must(t, e.Read(rd.fd, make([]byte, 1), -1))
 		l := get(t, r)
-		must(t, l.LinkTimeout(20*time.Millisecond, 0))
+		must(t, l.LinkTimeout(d, 0))
 		_, err := r.Submit()
 		must(t, err)
 		return e.Token(), l.Token()
 	}
-	read, timeout := chain()
+	read, timeout := chain(20 * time.Millisecond)
 	all := nextOf(t, r, 2)
 	failed(t, all[timeout][0], unix.ETIME)
 	if err := all[read][0].Err(); err != unix.ECANCELED && err != unix.EINTR { // a worker is interrupted
 		t.Fatal(all)
 	}
 	w.write("x")
-	read, timeout = chain()
+	read, timeout = chain(time.Hour)
 	all = nextOf(t, r, 2)
 	result(t, all[read][0], 1)
 	failed(t, all[timeout][0], unix.ECANCELED)
