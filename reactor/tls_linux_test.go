@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -84,16 +85,21 @@ func TestTLSDialsTheStandardLibrarysServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer peer.Close()
-	go func() {
+	var serving sync.WaitGroup
+	t.Cleanup(func() { // before the loop is closed and descriptors are counted
+		peer.Close()
+		serving.Wait()
+	})
+	serving.Go(func() {
 		for {
 			c, err := peer.Accept()
 			if err != nil {
 				return
 			}
-			go func() { defer c.Close(); io.Copy(c, c) }()
+			context.AfterFunc(t.Context(), func() { c.Close() })
+			serving.Go(func() { defer c.Close(); io.Copy(c, c) })
 		}
-	}()
+	})
 	r := newRecorder(t)
 	on(t, l, func() {
 		c, err := l.DialTLS("tcp", peer.Addr().String(), patience, client, r)
