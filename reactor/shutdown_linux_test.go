@@ -1,0 +1,168 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Requests that were sent before the goodbye are answered, whatever the moment.
+func TestShutdownLosesNoRequest(t *testing.T) {
+	l := start(t, Options{})
+	s := serve(t, l, func(*Conn) Handler { return &polite{} })
+	const clients = 16
+	var wait sync.WaitGroup
+	var answered, lost atomic.Int64
+	begun := make(chan struct{}, clients)
+	for range clients {
+		c := dial(t, s)
+		wait.Go(func() {
+			defer c.Close()
+			say(t, c, "?")
+			begun <- struct{}{}
+			for b := make([]byte, 1); ; {
+				if _, err := io.ReadFull(c, b); err != nil {
+					lost.Add(1)
+					return
+				}
+				if b[0] == '.' { // goodbye: one request is under way
+					if _, err := io.ReadFull(c, b); err != nil || b[0] != '!' {
+						lost.Add(1)
+					}
+					return
+				}
+				answered.Add(1)
+				if _, err := c.Write([]byte("?")); err != nil {
+					lost.Add(1)
+					return
+				}
+			}
+		})
+	}
+	for range clients {
+		<-begun
+	}
+	for answered.Load() < 1000 {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := l.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	wait.Wait()
+	if lost.Load() != 0 {
+		t.Errorf("%d of %d requests were lost", lost.Load(), answered.Load())
+	}
+}
+
+// polite answers "?" with "!" and says "." before it goes: a client sends no more after it has heard that.
+type polite struct{ Base }
+
+func (p *polite) Data(c *Conn, b []byte) {
+	for range b {
+		c.Write([]byte("!"))
+	}
+}
+
+func (p *polite) Drain(c *Conn) { c.Write([]byte(".")) } // the client closes
+
+// A connection whose protocol says nothing is closed when it is quiet, and what was sent by then is answered.
+func TestShutdownAnswersWhatHasArrived(t *testing.T) {
+	l := start(t, Options{})
+	s := serve(t, l, echoes)
+	idle, busy := dial(t, s), dial(t, s)
+	say(t, busy, "x")
+	hear(t, busy, "x")
+	blocked := make(chan struct{})
+	l.Post(func() { <-blocked }) // so that all of it is there at once
+	say(t, busy, "the last request")
+	waiting := dial(t, s) // in the listener's queue
+	say(t, waiting, "accepted at the last moment")
+	shut := make(chan error, 1)
+	go func() { shut <- l.Shutdown(context.Background()) }()
+	close(blocked)
+	hear(t, busy, "the last request")
+	ends(t, busy)
+	hear(t, waiting, "accepted at the last moment")
+	ends(t, waiting)
+	ends(t, idle)
+	if err := <-shut; err != nil {
+		t.Error(err)
+	}
+	if c, err := net.Dial("tcp", s.Addr().String()); err == nil {
+		c.Close()
+		t.Error("the port still listens")
+	}
+}
+
+// Accepting what waits is the program's code too.
+func TestShutdownOutlivesAPanicInAccept(t *testing.T) {
+	l := start(t, Options{})
+	accepted := 0
+	s := serve(t, l, func(*Conn) Handler {
+		if accepted++; accepted > 1 {
+			panic("a mistake")
+		}
+		return echo{}
+	})
+	idle := dial(t, s)
+	say(t, idle, "x")
+	hear(t, idle, "x")
+	shut := make(chan error, 1)
+	l.Post(func() {
+		l.Post(func() { // together with Shutdown's: nothing is accepted between the two
+			for range 3 {
+				if c, err := net.Dial("tcp", s.Addr().String()); err == nil {
+					defer c.Close()
+				}
+			}
+		})
+		go func() { shut <- l.Shutdown(context.Background()) }()
+		for {
+			l.mu.Lock()
+			n := len(l.posted)
+			l.mu.Unlock()
+			if n == 2 {
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+	select {
+	case err := <-shut:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("Shutdown waits for what nobody does")
+	}
+}
+
+func TestShutdownGivesUpWithItsContext(t *testing.T) {
+	l := start(t, Options{})
+	r := newRecorder(t)
+	s := serve(t, l, func(*Conn) Handler { return stubborn{r} })
+	c := dial(t, s)
+	r.expect("open")
+	ctx, cancel := context.WithCancel(context.Background())
+	shut := make(chan error, 1)
+	go func() { shut <- l.Shutdown(ctx) }()
+	r.expect("drain")
+	cancel()
+	if err := <-shut; !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	r.expectClosed(ErrClosed)
+	io.ReadAll(c)
+}
+
+type stubborn struct{ *recorder }
+
+func (s stubborn) Drain(*Conn) { s.calls <- "drain" }
