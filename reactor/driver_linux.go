@@ -46,7 +46,7 @@ type driver interface {
 	// many there were. A timeout of 0 does not sleep, a negative one is none. When it has waited, and before it tells
 	// of anything, it sets loop.asleep to false: from there on posts need no wake.
 	wait(timeout time.Duration) (int, error)
-	// wake makes wait return, from any goroutine.
+	// wake makes wait return, from any goroutine. Errors: os.ErrClosed after close, which may come at any moment.
 	wake() error
 	// close releases the driver, when everything has been detached; it waits for what detach has left for later.
 	close() error

@@ -3,6 +3,7 @@ package reactor
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -78,8 +79,12 @@ func (l *Loop) Post(f func()) error {
 	}
 	l.posted = append(l.posted, f)
 	l.mu.Unlock()
-	if l.asleep.Load() {
-		return l.driver.wake()
+	if !l.asleep.Load() {
+		return nil
+	}
+	// The loop may end between the two, and its driver with it: f was called then.
+	if err := l.driver.wake(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return err
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -152,6 +153,48 @@ func TestPostsFromManyGoroutinesAreAllCalledInOrder(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A post comes in, or it is told that the loop has ended; there is nothing between.
+func TestPostsWhileTheLoopEnds(t *testing.T) {
+	for range 300 {
+		l, err := New(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ran := make(chan error, 1)
+		go func() { ran <- l.Run() }()
+		var posters sync.WaitGroup
+		var taken, called atomic.Int64
+		for range 2 {
+			posters.Go(func() {
+				for {
+					if err := l.Post(func() { called.Add(1) }); err != nil {
+						if !errors.Is(err, ErrClosed) {
+							t.Error(err)
+						}
+						return
+					}
+					taken.Add(1)
+				}
+			})
+		}
+		on(t, l, func() {})
+		for range 2 {
+			posters.Go(func() {
+				if err := l.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		posters.Wait()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+		if taken, called := taken.Load(), called.Load(); taken != called {
+			t.Fatalf("%d posts taken, %d called", taken, called)
+		}
+	}
 }
 
 func TestTimers(t *testing.T) {
