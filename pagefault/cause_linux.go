@@ -293,13 +293,15 @@ func (m *meter) run(addrs []uintptr, how touch) {
 }
 
 // count runs between two looks at what the kernel has counted. Where somebody observes, it waits for him before and
-// after; an exception that came to nothing is known as such when the thread takes its next fault, so there is one
-// more at the end then.
+// after, and before that once more: when a thread has waited, the kernel may write to its memory (rseq(2), of C's
+// library), and after a fork that is a fault of its own. An exception that came to nothing is known as such when the
+// thread takes its next fault, so there is one more at the end then.
 //
 //go:norace
 //go:nosplit
 //go:noinline
 func (m *meter) count(addrs []uintptr, how touch) (before, after Counts) {
+	m.wait()
 	m.wait()
 	before = threadUsage()
 	m.run(addrs, how)

@@ -88,14 +88,14 @@ func (c Cause) watch(child io.ReadWriter, pid int, observe Options) (*Observed, 
 		return nil, err
 	}
 	defer obs.Close()
+	if err := pass(child); err != nil { // it has waited once
+		return nil, err
+	}
 	before, err := obs.Snapshot()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := child.Write(gate); err != nil { // it begins
-		return nil, err
-	}
-	if _, err := io.ReadFull(child, gate); err != nil { // it is at its second gate
+	if err := pass(child); err != nil { // it has caused its faults
 		return nil, err
 	}
 	after, err := obs.Snapshot()
@@ -114,6 +114,16 @@ func (c Cause) watch(child io.ReadWriter, pid int, observe Options) (*Observed, 
 		return nil, err
 	}
 	return c.books(done, obs.Backend(), after.Sub(before)), nil
+}
+
+// pass lets the child through its gate, to the next.
+func pass(child io.ReadWriter) error {
+	gate := make([]byte, 1)
+	if _, err := child.Write(gate); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(child, gate)
+	return err
 }
 
 // books takes from a snapshot what is of the thread that took the faults, without the one more.
