@@ -49,7 +49,9 @@ func (e *Env) Command(name string) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	out, err := exec.Command("go", "build", "-o", path, module+"/internal/"+name).CombinedOutput()
+	build := exec.Command("go", "build", "-o", path, module+"/internal/"+name)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as programs in Go are released
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build %s: %w: %s", name, err, strings.TrimSpace(string(out)))
 	}

@@ -34,6 +34,7 @@ enum {
 struct task_state {
 	u32 flags;
 	u32 access; // of the fault in progress
+	u32 class; // of the last one
 	u64 began_ns; // 0 between faults
 	u64 address;
 	u64 counted; // min_flt + maj_flt when last looked at
@@ -345,8 +346,9 @@ static __always_inline void complete(struct task_struct *task, struct task_state
 	if (st->flags & TASK_IN_EXEC && !in_execve(task))
 		leave_exec(st);
 	t->completed[major & 1]++;
-	u32 class = class_of(st->vma.memory, event_of(st, major), st->access, major);
-	count_class(task, class, st->vma.file, st->began_ns);
+	// Through memory: so the verifier forgets by which of many ways it came.
+	st->class = class_of(st->vma.memory, event_of(st, major), st->access, major);
+	count_class(task, READ_ONCE(st->class), st->vma.file, st->began_ns);
 	st->began_ns = 0;
 }
 
@@ -381,19 +383,18 @@ static __noinline void walk_to_vma(struct mm_struct *mm, struct task_state *st, 
 	}
 }
 
-// Brings st->vma up to date, if it is not.
+// Brings st->vma up to date, if it is not. A task without an address space has no VMA in it.
 static __always_inline void find_vma(struct mm_struct *mm, struct task_state *st, u64 address)
 {
-	if (!mm) {
-		st->vma.memory = MEMORY_UNKNOWN;
-		return;
-	}
 	u64 sequence = mm_sequence(mm);
-	if (sequence && sequence == st->mm_sequence && (u64)mm == st->mm && address >= st->vma.start &&
-	    address < st->vma.end)
+	u64 outside = ((address - st->vma.start) | (st->vma.end - 1 - address)) >> 63;
+	u64 stale = outside | (sequence ^ st->mm_sequence) | ((u64)mm ^ st->mm);
+
+	opaque(stale);
+	if (!stale)
 		return;
 	st->mm = (u64)mm;
-	st->mm_sequence = sequence;
+	st->mm_sequence = sequence + nonzero(sequence) - 1; // of a sequence of 0 nothing is right later
 	walk_to_vma(mm, st, address);
 }
 
@@ -402,10 +403,10 @@ static __always_inline void on_complete_perf(struct bpf_perf_event_data *ctx)
 	u32 major = bpf_get_attach_cookie(ctx) & 1; // as user space attached it: which of the two events this is
 	struct totals *t = this_cpu_totals();
 	struct task_struct *task = bpf_get_current_task_btf();
-	// Here, where one way leads: to follow a pointer, the verifier looks through all of the kernel's types.
-	struct mm_struct *mm = task->mm;
+	struct mm_struct *mm = NULL;
 
-	opaque(mm);
+	// By the helper: for a pointer that is followed, the verifier looks through all of the kernel's types.
+	read_kernel(mm, &task->mm);
 	if (!t)
 		return;
 	t->completions++;

@@ -134,8 +134,8 @@ func parseBTF(raw []byte) (*kernelBTF, error) {
 
 // index finds every type.
 func (k *kernelBTF) index() error {
-	most := 1 + len(k.types)/btfTypeLen
-	k.hashes, k.offsets = make([]uint16, 1, most), make([]uint32, 1, 1+most/stride)
+	likely := 1 + len(k.types)/(2*btfTypeLen) // kernels have 25 bytes a type
+	k.hashes, k.offsets = make([]uint16, 1, likely), make([]uint32, 1, 1+likely/stride)
 	for at := 0; at < len(k.types); {
 		n := sizeOfType(k.types[at:])
 		if n == 0 {
@@ -210,17 +210,18 @@ func sizeOfType(t []byte) int {
 
 // find returns the IDs of all types that have one of the names, by name.
 func (k *kernelBTF) find(names ...string) map[string][]uint32 {
-	var mayBe [1 << 16]bool
+	var mayBe [1 << 16 / 8]byte // a bit for each hash
 	wanted := make(map[string]bool, len(names))
 	for _, name := range names {
 		if name != "" {
 			wanted[name] = true
-			mayBe[hash([]byte(name), 0)] = true
+			h := hash([]byte(name), 0)
+			mayBe[h/8] |= 1 << (h % 8)
 		}
 	}
 	found := make(map[string][]uint32, len(wanted))
 	for i, h := range k.hashes[1:] {
-		if !mayBe[h] {
+		if mayBe[h/8]>>(h%8)&1 == 0 {
 			continue
 		}
 		id := uint32(i) + 1

@@ -132,13 +132,19 @@ static __always_inline bool vma_read(struct vma *v, struct vm_area_struct *area,
  */
 static __always_inline u64 mm_sequence(struct mm_struct *mm)
 {
+	u32 sequence = 0;
+
 	if (field_exists(mm->mm_lock_seq.sequence)) {
-		u64 seq = mm->mm_lock_seq.sequence;
-		return seq & 1 ? 0 : seq + 1;
+		read_kernel(sequence, &mm->mm_lock_seq.sequence);
+		u64 even = ~sequence & 1;
+		opaque(even);
+		return even * ((u64)sequence + 1);
 	}
 	struct mm_struct___int *older = (void *)mm;
-	if (field_exists(older->mm_lock_seq))
-		return (u64)(u32)older->mm_lock_seq + 1;
+	if (field_exists(older->mm_lock_seq)) {
+		read_kernel(sequence, &older->mm_lock_seq);
+		return (u64)sequence + 1;
+	}
 	return 0;
 }
 
