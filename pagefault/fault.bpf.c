@@ -38,7 +38,8 @@ struct task_state {
 	u64 began_ns; // 0 between faults
 	u64 address;
 	u64 counted; // min_flt + maj_flt when last looked at
-	u64 mm, mm_sequence; // vma is right while the address space and its sequence are these
+	u64 mm; // 0: not known
+	u64 mm_sequence; // vma is right while the address space's is this
 	struct vma vma;
 };
 
@@ -383,17 +384,30 @@ static __noinline void walk_to_vma(struct mm_struct *mm, struct task_state *st, 
 	}
 }
 
-// Brings st->vma up to date, if it is not. A task without an address space has no VMA in it.
-static __always_inline void find_vma(struct mm_struct *mm, struct task_state *st, u64 address)
+// By the helper: for a pointer that is followed, the verifier looks through all of the kernel's types.
+static __noinline void find_mm(struct task_struct *task, struct task_state *st)
 {
+	read_kernel(st->mm, &task->mm);
+	st->vma.end = 0;
+}
+
+// Brings st->vma up to date, if it is not. A task has one address space until execve, but a kernel thread
+// borrows those of others.
+static __always_inline void find_vma(struct task_struct *task, struct task_state *st, u64 address)
+{
+	u64 changing = (task->flags & PF_KTHREAD) | (st->flags & TASK_IN_EXEC) | (nonzero(st->mm) ^ 1);
+
+	opaque(changing);
+	if (changing)
+		find_mm(task, st);
+	struct mm_struct *mm = (struct mm_struct *)st->mm;
 	u64 sequence = mm_sequence(mm);
 	u64 outside = ((address - st->vma.start) | (st->vma.end - 1 - address)) >> 63;
-	u64 stale = outside | (sequence ^ st->mm_sequence) | ((u64)mm ^ st->mm);
+	u64 stale = outside | (sequence ^ st->mm_sequence);
 
 	opaque(stale);
 	if (!stale)
 		return;
-	st->mm = (u64)mm;
 	st->mm_sequence = sequence + nonzero(sequence) - 1; // of a sequence of 0 nothing is right later
 	walk_to_vma(mm, st, address);
 }
@@ -403,10 +417,7 @@ static __always_inline void on_complete_perf(struct bpf_perf_event_data *ctx)
 	u32 major = bpf_get_attach_cookie(ctx) & 1; // as user space attached it: which of the two events this is
 	struct totals *t = this_cpu_totals();
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct mm_struct *mm = NULL;
 
-	// By the helper: for a pointer that is followed, the verifier looks through all of the kernel's types.
-	read_kernel(mm, &task->mm);
 	if (!t)
 		return;
 	t->completions++;
@@ -421,7 +432,7 @@ static __always_inline void on_complete_perf(struct bpf_perf_event_data *ctx)
 		st->access = ACCESS_UNKNOWN;
 		st->flags &= ~FAULT_BITS;
 	}
-	find_vma(mm, st, ctx->addr);
+	find_vma(task, st, ctx->addr);
 	complete(task, st, t, major);
 }
 
@@ -559,8 +570,10 @@ static __always_inline void on_task_exec(u64 *ctx)
 	struct task_state *st = observed(task);
 	struct totals *t = this_cpu_totals();
 
-	if (st && t)
-		settle(task, st, t, 0);
+	if (!st || !t)
+		return;
+	settle(task, st, t, 0);
+	st->mm = 0;
 }
 
 PROGRAM("tp_btf/sched_process_exec", task_exec, u64, on_task_exec(ctx))
