@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	workload.Main()
-	if Child() || remoteHandler() {
+	if execveChild() || Child() || remoteHandler() {
 		return
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each workload otherwise
