@@ -74,8 +74,9 @@ func TestExecveEndsWhatWasKnown(t *testing.T) {
 				got[c.Class.Memory] += c.Count
 			}
 		}
-		if got[MemoryShmem] != execvePages || got[MemoryAnon] < execvePages || got[MemoryUnknown] > 0 {
-			t.Errorf("%d faults in shared memory, %d in private, %d nobody knows where; want %d, no fewer, and none",
+		// The program itself may lie in a tmpfs, which is shared memory too.
+		if got[MemoryShmem] < execvePages || got[MemoryAnon] < execvePages || got[MemoryUnknown] > 0 {
+			t.Errorf("%d faults in shared memory, %d in private, %d nobody knows where; want %d of each, and none",
 				got[MemoryShmem], got[MemoryAnon], got[MemoryUnknown], execvePages)
 		}
 	})
