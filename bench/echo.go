@@ -113,12 +113,11 @@ func withEchoServer(e *Env, library string, do func(pid int, port string) error)
 	}
 	defer func() {
 		stdin.Close() // it ends with that
-		ended := cmd.Wait()
-		if err = errors.Join(err, ended); err != nil && complaint.Len() > 0 {
-			err = fmt.Errorf("%s: %w", strings.TrimSpace(complaint.String()), err)
-		}
+		ended, said := cmd.Wait(), strings.TrimSpace(complaint.String())
 		if cmd.ProcessState.ExitCode() == notHere {
-			err = errors.Join(err, errors.ErrUnsupported)
+			err = missingError(said)
+		} else if err = errors.Join(err, ended); err != nil && said != "" {
+			err = fmt.Errorf("%s: %w", said, err)
 		}
 	}()
 	lines := bufio.NewReader(stdout)
@@ -136,6 +135,11 @@ func withEchoServer(e *Env, library string, do func(pid int, port string) error)
 
 // notHere is the exit code of echoserver where the kernel has not what a library needs.
 const notHere = 3
+
+// A missingError says why a subject cannot be measured here.
+type missingError string
+
+func (e missingError) Error() string { return string(e) }
 
 func (e *Env) echoServer(library string) (*exec.Cmd, error) {
 	if library == inC {

@@ -70,8 +70,8 @@ func measure(ctx context.Context, e *Env, b Benchmark, runs int) (*Result, error
 			if err != nil && ctx.Err() != nil {
 				return nil, context.Cause(ctx) // the terminal's Ctrl-C reached the tool too
 			}
-			if errors.Is(err, errors.ErrUnsupported) && len(all[i].Samples) == 0 {
-				all[i].Missing = strings.Join(strings.Fields(err.Error()), " ")
+			if why := missingError(""); errors.As(err, &why) {
+				all[i].Missing = string(why)
 				continue
 			}
 			if err != nil {
