@@ -228,6 +228,15 @@ func (b *BufRing) ReleaseID(id uint16) error {
 	return nil
 }
 
+// next returns the data of a completion that comes next, without taking it.
+func (g *group) next(c Completion) []byte {
+	id, ok := c.Buffer()
+	if !ok || int(id) >= len(g.used) || g.dead || c.Res < 0 || int(g.used[id])+int(c.Res) > g.size {
+		return nil
+	}
+	return g.memory[int(id)*g.size:][g.used[id]:][:c.Res]
+}
+
 // discard gives the buffers of a completion back that nobody has seen.
 func (g *group) discard(c Completion) {
 	b := BufRing{group: g}

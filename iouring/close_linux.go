@@ -1,6 +1,7 @@
 package iouring
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
@@ -63,6 +64,9 @@ func (r *Ring) giveBack(s *slot, c *Completion) {
 
 // discard undoes what an operation has done whose result nobody wants.
 func (r *Ring) discard(s *slot, c *Completion) {
+	if s.op == syscalls.IORING_OP_RECVMSG && c.Res >= 0 {
+		closePassed(r.control(s, c)) // before its buffer goes back
+	}
 	r.giveBack(s, c)
 	if c.Err() != nil || c.Notification() {
 		return
@@ -75,6 +79,38 @@ func (r *Ring) discard(s *slot, c *Completion) {
 		ends := (*[2]int32)(s.memory)
 		for i, end := range ends {
 			r.discardFile(s, end, int32(i)+int32(s.index)-1)
+		}
+	}
+}
+
+// control returns the control data of a message that nobody has seen.
+func (r *Ring) control(s *slot, c *Completion) []byte {
+	h := &s.extra.header
+	if s.flags&grouped == 0 {
+		return unsafe.Slice(h.Control, h.Controllen)
+	}
+	g := r.groups[s.group]
+	if g == nil {
+		return nil
+	}
+	m, _ := ParseRecvmsg(g.next(*c), int(h.Controllen)) // too short to have any is none
+	return m.Control
+}
+
+// closePassed closes the descriptors that came with a message.
+func closePassed(control []byte) {
+	list, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return
+	}
+	for _, m := range list {
+		if m.Header.Level != unix.SOL_SOCKET || m.Header.Type != unix.SCM_RIGHTS && m.Header.Type != unix.SCM_PIDFD {
+			continue
+		}
+		for b := m.Data; len(b) >= 4; b = b[4:] {
+			if fd := int32(binary.NativeEndian.Uint32(b)); fd >= 0 {
+				unix.Close(int(fd))
+			}
 		}
 	}
 }

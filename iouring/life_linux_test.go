@@ -381,3 +381,45 @@ func TestAddressesAreWhatTheKernelSays(t *testing.T) {
 		t.Errorf("%+v", raw)
 	}
 }
+
+// TestDescriptorsOfDroppedMessagesAreClosed passes descriptors in messages that nobody takes; newRing counts.
+func TestDescriptorsOfDroppedMessagesAreClosed(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		fill func(Entry, int) error
+	}{
+		{"one", func(e Entry, fd int) error {
+			return e.Recvmsg(fd, &Msg{Buffers: [][]byte{make([]byte, 4)}, Control: make([]byte, 100)}, unix.MSG_CMSG_CLOEXEC)
+		}},
+		{"multishot", func(e Entry, fd int) error { return e.RecvmsgMultishot(fd, 100, unix.MSG_CMSG_CLOEXEC, 1) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			eachKind(t, func(t *testing.T, r *Ring) {
+				g := bufRing(t, r, BufRingOptions{Group: 1, Buffers: 4, Size: 512})
+				f := file(t, "passed")
+				a, b := socketpair(t, unix.SOCK_DGRAM)
+				for range 3 {
+					must(t, unix.Sendmsg(a.fd, []byte("x"), unix.UnixRights(f.fd, f.fd), nil, 0))
+				}
+				before := openFiles(t)
+				tok := start(t, r, func(e Entry) error { return tt.fill(e, b.fd) })
+				if _, err := r.SubmitAndWait(1, longest); err != nil {
+					t.Fatal(err)
+				}
+				if during := openFiles(t); len(during) < len(before)+2 {
+					t.Fatalf("descriptors before: %v; with those that came: %v", before, during)
+				}
+				must(t, r.Drop(tok))
+				for r.Live() > 0 {
+					none(t, r)
+				}
+				if after := openFiles(t); len(after) > len(before) {
+					t.Errorf("descriptors before: %v; after: %v", before, after)
+				}
+				if n := g.Held(); n > 0 {
+					t.Errorf("the program has %d buffers", n)
+				}
+			})
+		})
+	}
+}
