@@ -140,8 +140,8 @@ func (r *Ring) Close() error {
 	if r.enterFD < 0 {
 		return nil
 	}
-	if errno := r.enterRaw(0, 0, syscalls.IORING_ENTER_GETEVENTS); errno == unix.EEXIST {
-		return enterError(errno)
+	if r.elsewhere() {
+		return enterError(unix.EEXIST)
 	}
 	r.shut()
 	for deadline := time.Now().Add(r.attempt); r.live > 0; {
@@ -150,6 +150,17 @@ func (r *Ring) Close() error {
 		}
 	}
 	return r.destroy()
+}
+
+// elsewhere reports whether the ring belongs to another thread. It asks by the descriptor where there is one: in
+// another thread the registered slot is another ring's.
+func (r *Ring) elsewhere() bool {
+	fd, flags := r.enterFD, r.enterFlags
+	if r.fd >= 0 {
+		fd, flags = r.fd, flags&^syscalls.IORING_ENTER_REGISTERED_RING
+	}
+	_, errno := syscalls.RawIoUringEnter(fd, 0, 0, flags|syscalls.IORING_ENTER_GETEVENTS)
+	return errno == unix.EEXIST
 }
 
 // shut ends what the kernel has not heard of, and makes every operation one that was dropped.

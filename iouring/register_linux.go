@@ -28,7 +28,7 @@ func (r *Ring) register(op syscalls.IoUringRegisterOp, arg unsafe.Pointer, n uin
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
-		case errors.Is(err, unix.EEXIST) && r.params.Flags&syscalls.IORING_SETUP_SINGLE_ISSUER != 0:
+		case errors.Is(err, unix.EEXIST) && r.params.Flags&syscalls.IORING_SETUP_SINGLE_ISSUER != 0 && r.elsewhere():
 			return 0, fmt.Errorf("%w: %w", ErrWrongThread, err)
 		case errors.Is(err, unix.ENOMEM):
 			return 0, fmt.Errorf("%w: %s", err, whyNoMemory())
