@@ -170,7 +170,7 @@ func (r *Ring) shut() {
 	}
 	r.closed = true
 	from := r.published
-	if !r.sqpoll {
+	if !r.sqpoll && r.params.Flags&syscalls.IORING_SETUP_SQ_REWIND == 0 {
 		from = *r.sqHead // what the kernel did not take when it could, it shall not take
 		atomic.StoreUint32(r.sqTail, from)
 	}
@@ -179,6 +179,9 @@ func (r *Ring) shut() {
 		if s := r.get(tok); s != nil {
 			r.release(tok.Slot(), s)
 		}
+		if r.twice(pos) {
+			pos++ // its second half has no token
+		}
 	}
 	r.released = nil
 	r.tail, r.published = from, from
@@ -186,6 +189,12 @@ func (r *Ring) shut() {
 	for i := range r.slots {
 		r.slots[i].flags |= dropped
 	}
+}
+
+// twice reports whether the entry at a position takes two places.
+func (r *Ring) twice(pos uint32) bool {
+	op := r.sqe(pos).Opcode
+	return r.params.Flags&syscalls.IORING_SETUP_SQE_MIXED != 0 && (op == syscalls.IORING_OP_NOP128 || op == syscalls.IORING_OP_URING_CMD128)
 }
 
 // end cancels what there is and waits for some of it to end, at the most for the time that is left.

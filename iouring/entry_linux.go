@@ -29,7 +29,7 @@ func (e Entry) Token() Token { return e.token }
 // open returns the entry's place and slot where it has not been submitted.
 func (e Entry) open() (*syscalls.IoUringSQE, *slot, error) {
 	r := e.ring
-	if r == nil || int32(e.pos-r.published) < 0 {
+	if r == nil || e.pos-r.published >= r.tail-r.published { // positions grow without end
 		return nil, nil, ErrStale
 	}
 	s := r.get(e.token)
@@ -56,7 +56,7 @@ func (e Entry) begin(op syscalls.IoUringOp) (*syscalls.IoUringSQE, *slot, error)
 // take marks the entry as filled in, and returns its slot, or nil where it is stale.
 func (e Entry) take() *slot {
 	r, i := e.ring, e.token.Slot()
-	if r == nil || int32(e.pos-r.published) < 0 || uint64(i) >= uint64(len(r.slots)) { // without slots it is closed
+	if r == nil || e.pos-r.published >= r.tail-r.published || uint64(i) >= uint64(len(r.slots)) { // without slots it is closed
 		return nil
 	}
 	s := &r.slots[i]

@@ -168,6 +168,9 @@ func (r *Ring) Get128() (Entry, error) {
 	if r.params.Flags&syscalls.IORING_SETUP_SQE_MIXED == 0 {
 		return Entry{}, invalid("entries of 128 bytes without IORING_SETUP_SQE_MIXED")
 	}
+	if r.closed {
+		return Entry{}, ErrClosed
+	}
 	needed := 2
 	if r.tail&r.sqMask == r.sqMask {
 		needed++
