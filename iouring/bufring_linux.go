@@ -177,7 +177,7 @@ func (g *group) hold(id uint16, n int, c Completion) {
 }
 
 // Bundle yields the data of a completion of a bundle, which fills several buffers, with the number of each.
-// Those are to be released with ReleaseID.
+// Those are to be released with ReleaseID. As with [BufRing.Bytes], each completion is given once, in order.
 func (b *BufRing) Bundle(c Completion) iter.Seq2[uint16, []byte] {
 	return func(yield func(uint16, []byte) bool) {
 		id, ok := c.Buffer()
@@ -189,6 +189,9 @@ func (b *BufRing) Bundle(c Completion) iter.Seq2[uint16, []byte] {
 			id := b.order[pos&b.mask]
 			from := int(b.used[id])
 			n := min(left, b.size-from)
+			if n == 0 || b.held[id] {
+				return // what it says was taken before
+			}
 			left -= n
 			whole := c
 			if left > 0 {
