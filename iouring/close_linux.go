@@ -86,7 +86,7 @@ func (r *Ring) discard(s *slot, c *Completion) {
 // control returns the control data of a message that nobody has seen.
 func (r *Ring) control(s *slot, c *Completion) []byte {
 	h := &s.extra.header
-	if s.flags&grouped == 0 {
+	if s.flags&finishes != 0 { // one message, whose control data is not in the group's buffer
 		return unsafe.Slice(h.Control, h.Controllen)
 	}
 	g := r.groups[s.group]

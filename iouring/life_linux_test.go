@@ -423,3 +423,34 @@ func TestDescriptorsOfDroppedMessagesAreClosed(t *testing.T) {
 		})
 	}
 }
+
+// TestPayloadOfADroppedMessageClosesNothing receives one message into a buffer of a group: what looks like control data
+// there is the peer's payload.
+func TestPayloadOfADroppedMessageClosesNothing(t *testing.T) {
+	r := newRing(t, Options{})
+	bufRing(t, r, BufRingOptions{Group: 1, Buffers: 1, Size: 512})
+	f := file(t, "open")
+	rights := unix.UnixRights(f.fd)
+	payload := make([]byte, 512)
+	out := (*syscalls.IoUringRecvmsgOut)(unsafe.Pointer(&payload[0]))
+	out.ControlLen = uint32(len(rights))
+	copy(payload[int(unsafe.Sizeof(*out))+unix.SizeofSockaddrAny:], rights)
+	a, b := socketpair(t, unix.SOCK_DGRAM)
+	for _, control := range [][]byte{nil, make([]byte, 100)} {
+		must(t, unix.Sendmsg(a.fd, payload, rights, nil, 0))
+		tok := start(t, r, func(e Entry) error {
+			must(t, e.SetBufferGroup(1))
+			return e.Recvmsg(b.fd, &Msg{Buffers: [][]byte{nil}, Control: control}, unix.MSG_CMSG_CLOEXEC)
+		})
+		if _, err := r.SubmitAndWait(1, longest); err != nil {
+			t.Fatal(err)
+		}
+		must(t, r.Drop(tok))
+		for r.Live() > 0 {
+			none(t, r)
+		}
+		if f.contents() != "open" {
+			t.Fatal("closed")
+		}
+	}
+}
