@@ -32,7 +32,15 @@ func (r *Ring) Drop(tok Token) error {
 		return err
 	}
 	r.get(e.token).flags |= dropped
-	r.get(tok).flags |= dropped
+	s := r.get(tok)
+	s.flags |= dropped
+	if s.flags&detached != 0 { // it is not submitted yet, and its failure would be delivered
+		for pos := r.published; pos != r.tail; pos++ {
+			if q := r.sqe(pos); Token(q.UserData) == tok|detachedToken {
+				Entry{r, tok, pos}.settle(q, s)
+			}
+		}
+	}
 	return nil
 }
 
@@ -235,6 +243,10 @@ func (r *Ring) cancelAll() error {
 
 // submitCancel cancels everything by an operation. Its completion is a message, which nobody reads.
 func (r *Ring) submitCancel() {
+	if r.look(); r.tail-r.head > r.sqMask {
+		r.wakeThread(0) // and when it has taken something, again
+		return
+	}
 	*r.sqe(r.tail) = syscalls.IoUringSQE{
 		Opcode:  syscalls.IORING_OP_ASYNC_CANCEL,
 		OpFlags: uint32(syscalls.IORING_ASYNC_CANCEL_ALL | syscalls.IORING_ASYNC_CANCEL_ANY),

@@ -108,7 +108,7 @@ const silent = 1<<syscalls.IORING_OP_NOP | 1<<syscalls.IORING_OP_FSYNC | 1<<sysc
 // what is cancelled too, and then the slots of those would never be free.
 func (e Entry) settle(q *syscalls.IoUringSQE, s *slot) {
 	const not = syscalls.IOSQE_IO_LINK | syscalls.IOSQE_IO_HARDLINK | syscalls.IOSQE_IO_DRAIN
-	byKernel := s.flags&filled != 0 && q.Opcode < 64 && silent&(uint64(1)<<q.Opcode) != 0 && q.Flags&not == 0
+	byKernel := s.flags&(filled|dropped) == filled && q.Opcode < 64 && silent&(uint64(1)<<q.Opcode) != 0 && q.Flags&not == 0
 	if byKernel == (s.flags&detached != 0) {
 		return
 	}

@@ -454,3 +454,31 @@ func TestPayloadOfADroppedMessageClosesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestADroppedOperationFailsInSilence drops one whose success the kernel would leave out.
+func TestADroppedOperationFailsInSilence(t *testing.T) {
+	eachKind(t, func(t *testing.T, r *Ring) {
+		for _, dropped := range []bool{false, true} {
+			e := get(t, r)
+			must(t, e.Close(-1))
+			must(t, e.SetFlags(syscalls.IOSQE_CQE_SKIP_SUCCESS))
+			if dropped {
+				must(t, r.Drop(e.Token()))
+			}
+			last := get(t, r)
+			must(t, last.Nop())
+			if _, err := r.Submit(); err != nil {
+				t.Fatal(err)
+			}
+			if !dropped {
+				failed(t, next(t, r), unix.EBADF)
+			}
+			if c := next(t, r); c.Token != last.Token() {
+				t.Errorf("completion %v of a dropped operation", c)
+			}
+			for r.Live() > 0 {
+				none(t, r)
+			}
+		}
+	})
+}
