@@ -152,9 +152,16 @@ func (r *Ring) Close() error {
 		return enterError(unix.EEXIST)
 	}
 	r.shut()
+	// What was cancelled may start something else: the next of a chain, or what waited behind a drain. So each wait
+	// is short, and longer where nothing ends.
+	wait := time.Millisecond
 	for deadline := time.Now().Add(r.attempt); r.live > 0; {
-		if err := r.end(time.Until(deadline)); err != nil {
+		live := r.live
+		if err := r.end(time.Until(deadline), wait); err != nil {
 			return err
+		}
+		if wait = min(2*wait, 100*time.Millisecond); r.live < live {
+			wait = time.Millisecond
 		}
 	}
 	return r.destroy()
@@ -206,7 +213,7 @@ func (r *Ring) twice(pos uint32) bool {
 }
 
 // end cancels what there is and waits for some of it to end, at the most for the time that is left.
-func (r *Ring) end(left time.Duration) error {
+func (r *Ring) end(left, wait time.Duration) error {
 	cancelled := r.cancelAll()
 	r.closed = false // for Reap
 	defer func() { r.closed = true }()
@@ -218,9 +225,8 @@ func (r *Ring) end(left time.Duration) error {
 	if left <= 0 {
 		return fmt.Errorf("%w: %d after %v (cancelling them: %v)", ErrInFlight, r.live, r.attempt, cancelled)
 	}
-	// What was cancelled may start something else, the next of a chain: so the wait is short, and then again.
 	flags := syscalls.IORING_ENTER_GETEVENTS | syscalls.IORING_ENTER_EXT_ARG | r.enterFlags
-	if errno := r.sleep(1, min(left, 100*time.Millisecond), Wait{}, flags); errno == unix.EEXIST {
+	if errno := r.sleep(1, min(left, wait), Wait{}, flags); errno == unix.EEXIST {
 		return enterError(errno)
 	}
 	for r.Reap(none[:]) > 0 {
@@ -309,7 +315,7 @@ func (r *Ring) abandon() {
 		r.closed = true
 	} else if r.enterFD >= 0 {
 		r.shut()
-		r.end(0)
+		r.end(0, 0)
 		if r.live == 0 {
 			r.destroy()
 		}

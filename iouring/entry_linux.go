@@ -72,7 +72,8 @@ func (e Entry) take() *slot {
 //
 // With IOSQE_CQE_SKIP_SUCCESS the operation has no completion where it succeeds; where it fails it has, and
 // unlike in the kernel so have all that are cancelled with it. Some kernels refuse IOSQE_IO_DRAIN (EOPNOTSUPP) in a
-// ring that has used it. See [decision 26].
+// ring that has used it, and in 6.18 a send without a copy (SendZC and others) that is submitted while a drain waits
+// never starts, nor does the drain: Close then gives up with [ErrInFlight]. See [decision 26].
 //
 // [decision 26]: https://github.com/ring3-go/ring3/blob/main/docs/adr/0026-successes-are-skipped-where-memory-allows.md
 func (e Entry) SetFlags(flags syscalls.IoUringSQEFlags) error {
