@@ -19,7 +19,7 @@ var sources embed.FS
 
 // libraries are what a reference is linked with, by its name. Boost as an archive: calls into a shared library
 // take an instruction more.
-var libraries = map[string][]string{"fiber": {"-l:libboost_context.a"}, "echo_load": {"-luring"}, "uring": {"-luring"}}
+var libraries = map[string][]string{"fiber": {"-l:libboost_context.a"}, "echo_load": {"-luring"}, "echo_uring": {"-luring"}, "uring": {"-luring"}}
 
 // CProgram returns the path of a reference written in C, compiling it the first time.
 func (e *Env) CProgram(name string) (string, error) {

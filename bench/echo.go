@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -21,12 +22,8 @@ const echoSize = 128
 
 // echoTCP compares echo servers on one processor, under a load from another.
 func echoTCP(connections, requests int) Benchmark {
-	serve := func(label, library string) Subject {
-		return Subject{Label: label, Needs: "gcc", Library: "liburing.so", Measure: func(e *Env) (Sample, error) {
-			return measureEcho(e, library, connections, requests)
-		}}
-	}
 	const tenth = 1 / 1.1 // of the time is 1.1 times the requests
+	serve := echoSubjects(connections, requests)
 	return Benchmark{
 		Group: "echo", Name: "echo-epoll-" + strconv.Itoa(connections), Unit: Nanoseconds, Per: "request",
 		What: fmt.Sprintf("TCP echo, %d B, %d connections, one processor", echoSize, connections),
@@ -38,6 +35,36 @@ func echoTCP(connections, requests int) Benchmark {
 		},
 	}
 }
+
+// echoUring compares the reactor on io_uring with the same in C, and with what goes through epoll.
+func echoUring(connections, requests int) Benchmark {
+	const most = 1 / 1.9 // of the time is 1.9 times the requests
+	serve := echoSubjects(connections, requests)
+	return Benchmark{
+		Group: "echo", Name: "echo-uring-" + strconv.Itoa(connections), Unit: Nanoseconds, Per: "request",
+		What: fmt.Sprintf("TCP echo, %d B, %d connections, one processor", echoSize, connections),
+		Ours: serve("reactor, io_uring", "iouring"),
+		References: []Reference{
+			{serve("C liburing", inC), 1},
+			{serve("netpoll", "netpoll"), most},
+			{serve("std net", "net"), most},
+			{serve("gnet", "gnet"), 0},
+			{serve("reactor, epoll", "ring3"), 0},
+		},
+	}
+}
+
+// echoSubjects returns what makes the subject of a library.
+func echoSubjects(connections, requests int) func(label, library string) Subject {
+	return func(label, library string) Subject {
+		return Subject{Label: label, Needs: "gcc", Library: "liburing.so", Measure: func(e *Env) (Sample, error) {
+			return measureEcho(e, library, connections, requests)
+		}}
+	}
+}
+
+// inC is in the place of a library for the server of reference/echo_uring.c.
+const inC = "C"
 
 // measureEcho runs a server on a processor that the load is not on, and the load against it.
 func measureEcho(e *Env, library string, connections, requests int) (s Sample, err error) {
@@ -63,7 +90,7 @@ func (e *Env) echoLoad(port string, connections, requests int) (float64, error) 
 
 // withEchoServer calls do while the server of a library listens.
 func withEchoServer(e *Env, library string, do func(pid int, port string) error) (err error) {
-	server, err := e.Command("echoserver")
+	cmd, err := e.echoServer(library)
 	if err != nil {
 		return err
 	}
@@ -71,8 +98,8 @@ func withEchoServer(e *Env, library string, do func(pid int, port string) error)
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(server, library)
-	cmd.Stderr = os.Stderr
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -86,7 +113,12 @@ func withEchoServer(e *Env, library string, do func(pid int, port string) error)
 	}
 	defer func() {
 		stdin.Close() // it ends with that
-		err = errors.Join(err, cmd.Wait())
+		ended, said := cmd.Wait(), strings.TrimSpace(complaint.String())
+		if cmd.ProcessState.ExitCode() == notHere {
+			err = missingError(said)
+		} else if err = errors.Join(err, ended); err != nil && said != "" {
+			err = fmt.Errorf("%s: %w", said, err)
+		}
 	}()
 	lines := bufio.NewReader(stdout)
 	for { // gnet logs on the same stream
@@ -99,6 +131,23 @@ func withEchoServer(e *Env, library string, do func(pid int, port string) error)
 			return do(cmd.Process.Pid, strconv.Itoa(int(at.Port())))
 		}
 	}
+}
+
+// notHere is the exit code of echoserver where the kernel has not what a library needs.
+const notHere = 3
+
+// A missingError says why a subject cannot be measured here.
+type missingError string
+
+func (e missingError) Error() string { return string(e) }
+
+func (e *Env) echoServer(library string) (*exec.Cmd, error) {
+	if library == inC {
+		path, err := e.CProgram("echo_uring")
+		return exec.Command(path), err
+	}
+	path, err := e.Command("echoserver")
+	return exec.Command(path, library), err
 }
 
 // otherCPU is one that is not for loads.

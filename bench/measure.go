@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -68,6 +69,10 @@ func measure(ctx context.Context, e *Env, b Benchmark, runs int) (*Result, error
 			sample, err := s.Measure(e)
 			if err != nil && ctx.Err() != nil {
 				return nil, context.Cause(ctx) // the terminal's Ctrl-C reached the tool too
+			}
+			if why := missingError(""); errors.As(err, &why) {
+				all[i].Missing = string(why)
+				continue
 			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", s.Label, err)

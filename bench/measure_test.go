@@ -203,3 +203,15 @@ func TestTextFitsEightyColumns(t *testing.T) {
 		}
 	}
 }
+
+func TestASubjectMayFindOutThatItIsMissing(t *testing.T) {
+	b := Benchmark{Ours: Subject{Label: "ours", Measure: func(*Env) (Sample, error) { return Sample{}, missingError("no driver here") }}}
+	b.References = []Reference{{sequence("theirs", 1, 2, 3), 1}}
+	r, err := measure(context.Background(), nil, b, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Ours.Missing != "no driver here" || len(r.Against[0].Samples) != 3 || r.Against[0].Met() {
+		t.Errorf("missing %q, %d samples of the reference, met: %v", r.Ours.Missing, len(r.Against[0].Samples), r.Against[0].Met())
+	}
+}

@@ -3,6 +3,7 @@ package iouring
 import (
 	"encoding/binary"
 	"net/netip"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -93,7 +94,11 @@ func (a *Address) AddrPort() netip.AddrPort {
 	case unix.AF_INET:
 		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[4:8])), port)
 	case unix.AF_INET6:
-		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[8:24])), port)
+		ip := netip.AddrFrom16([16]byte(b[8:24]))
+		if zone := binary.NativeEndian.Uint32(b[24:]); zone != 0 {
+			ip = ip.WithZone(strconv.FormatUint(uint64(zone), 10))
+		}
+		return netip.AddrPortFrom(ip, port)
 	}
 	return netip.AddrPort{}
 }

@@ -177,7 +177,7 @@ func (g *group) hold(id uint16, n int, c Completion) {
 }
 
 // Bundle yields the data of a completion of a bundle, which fills several buffers, with the number of each.
-// Those are to be released with ReleaseID.
+// Those are to be released with ReleaseID. As with [BufRing.Bytes], each completion is given once, in order.
 func (b *BufRing) Bundle(c Completion) iter.Seq2[uint16, []byte] {
 	return func(yield func(uint16, []byte) bool) {
 		id, ok := c.Buffer()
@@ -189,6 +189,9 @@ func (b *BufRing) Bundle(c Completion) iter.Seq2[uint16, []byte] {
 			id := b.order[pos&b.mask]
 			from := int(b.used[id])
 			n := min(left, b.size-from)
+			if n == 0 || b.held[id] {
+				return // what it says was taken before
+			}
 			left -= n
 			whole := c
 			if left > 0 {
@@ -226,6 +229,15 @@ func (b *BufRing) ReleaseID(id uint16) error {
 	b.add(id)
 	b.publish()
 	return nil
+}
+
+// next returns the data of a completion that comes next, without taking it.
+func (g *group) next(c Completion) []byte {
+	id, ok := c.Buffer()
+	if !ok || int(id) >= len(g.used) || g.dead || c.Res < 0 || int(g.used[id])+int(c.Res) > g.size {
+		return nil
+	}
+	return g.memory[int(id)*g.size:][g.used[id]:][:c.Res]
 }
 
 // discard gives the buffers of a completion back that nobody has seen.

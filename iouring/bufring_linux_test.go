@@ -168,6 +168,28 @@ func TestBundlesFillSeveralBuffers(t *testing.T) {
 	})
 }
 
+// TestABundleIsTakenOnce takes one again, which must neither give buffers to the program that the kernel has, nor go on
+// for ever.
+func TestABundleIsTakenOnce(t *testing.T) {
+	for _, incremental := range []bool{false, true} {
+		r := newRing(t, Options{})
+		g := bufRing(t, r, BufRingOptions{Group: 1, Buffers: 2, Size: 4, Incremental: incremental && r.Features()&syscalls.IORING_FEAT_MIN_TIMEOUT != 0})
+		c := Completion{Res: 8, Flags: syscalls.IORING_CQE_F_BUFFER} // as if a bundle had filled both
+		for _, times := range []int{2, 0} {
+			n := 0
+			for range g.Bundle(c) {
+				n++
+			}
+			if n != times {
+				t.Errorf("%d buffers; want %d", n, times)
+			}
+		}
+		if held := g.Held(); held != 2 {
+			t.Errorf("%d buffers held", held)
+		}
+	}
+}
+
 func TestSendBundleSendsTheGroupsBuffers(t *testing.T) {
 	r := newRing(t, Options{})
 	if r.Features()&syscalls.IORING_FEAT_RECVSEND_BUNDLE == 0 {

@@ -1,6 +1,7 @@
 package iouring
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
@@ -31,7 +32,15 @@ func (r *Ring) Drop(tok Token) error {
 		return err
 	}
 	r.get(e.token).flags |= dropped
-	r.get(tok).flags |= dropped
+	s := r.get(tok)
+	s.flags |= dropped
+	if s.flags&detached != 0 { // it is not submitted yet, and its failure would be delivered
+		for pos := r.published; pos != r.tail; pos++ {
+			if q := r.sqe(pos); Token(q.UserData) == tok|detachedToken {
+				Entry{r, tok, pos}.settle(q, s)
+			}
+		}
+	}
 	return nil
 }
 
@@ -63,6 +72,9 @@ func (r *Ring) giveBack(s *slot, c *Completion) {
 
 // discard undoes what an operation has done whose result nobody wants.
 func (r *Ring) discard(s *slot, c *Completion) {
+	if s.op == syscalls.IORING_OP_RECVMSG && c.Res >= 0 {
+		closePassed(r.control(s, c)) // before its buffer goes back
+	}
 	r.giveBack(s, c)
 	if c.Err() != nil || c.Notification() {
 		return
@@ -75,6 +87,38 @@ func (r *Ring) discard(s *slot, c *Completion) {
 		ends := (*[2]int32)(s.memory)
 		for i, end := range ends {
 			r.discardFile(s, end, int32(i)+int32(s.index)-1)
+		}
+	}
+}
+
+// control returns the control data of a message that nobody has seen.
+func (r *Ring) control(s *slot, c *Completion) []byte {
+	h := &s.extra.header
+	if s.flags&finishes != 0 { // one message, whose control data is not in the group's buffer
+		return unsafe.Slice(h.Control, h.Controllen)
+	}
+	g := r.groups[s.group]
+	if g == nil {
+		return nil
+	}
+	m, _ := ParseRecvmsg(g.next(*c), int(h.Controllen)) // too short to have any is none
+	return m.Control
+}
+
+// closePassed closes the descriptors that came with a message.
+func closePassed(control []byte) {
+	list, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return
+	}
+	for _, m := range list {
+		if m.Header.Level != unix.SOL_SOCKET || m.Header.Type != unix.SCM_RIGHTS && m.Header.Type != unix.SCM_PIDFD {
+			continue
+		}
+		for b := m.Data; len(b) >= 4; b = b[4:] {
+			if fd := int32(binary.NativeEndian.Uint32(b)); fd >= 0 {
+				unix.Close(int(fd))
+			}
 		}
 	}
 }
@@ -104,16 +148,34 @@ func (r *Ring) Close() error {
 	if r.enterFD < 0 {
 		return nil
 	}
-	if errno := r.enterRaw(0, 0, syscalls.IORING_ENTER_GETEVENTS); errno == unix.EEXIST {
-		return enterError(errno)
+	if r.elsewhere() {
+		return enterError(unix.EEXIST)
 	}
 	r.shut()
+	// What was cancelled may start something else: the next of a chain, or what waited behind a drain. So each wait
+	// is short, and longer where nothing ends.
+	wait := time.Millisecond
 	for deadline := time.Now().Add(r.attempt); r.live > 0; {
-		if err := r.end(time.Until(deadline)); err != nil {
+		live := r.live
+		if err := r.end(time.Until(deadline), wait); err != nil {
 			return err
+		}
+		if wait = min(2*wait, 100*time.Millisecond); r.live < live {
+			wait = time.Millisecond
 		}
 	}
 	return r.destroy()
+}
+
+// elsewhere reports whether the ring belongs to another thread. It asks by the descriptor where there is one: in
+// another thread the registered slot is another ring's.
+func (r *Ring) elsewhere() bool {
+	fd, flags := r.enterFD, r.enterFlags
+	if r.fd >= 0 {
+		fd, flags = r.fd, flags&^syscalls.IORING_ENTER_REGISTERED_RING
+	}
+	_, errno := syscalls.RawIoUringEnter(fd, 0, 0, flags|syscalls.IORING_ENTER_GETEVENTS)
+	return errno == unix.EEXIST
 }
 
 // shut ends what the kernel has not heard of, and makes every operation one that was dropped.
@@ -123,7 +185,7 @@ func (r *Ring) shut() {
 	}
 	r.closed = true
 	from := r.published
-	if !r.sqpoll {
+	if !r.sqpoll && r.params.Flags&syscalls.IORING_SETUP_SQ_REWIND == 0 {
 		from = *r.sqHead // what the kernel did not take when it could, it shall not take
 		atomic.StoreUint32(r.sqTail, from)
 	}
@@ -131,6 +193,9 @@ func (r *Ring) shut() {
 		tok := Token(r.sqe(pos).UserData) &^ detachedToken
 		if s := r.get(tok); s != nil {
 			r.release(tok.Slot(), s)
+		}
+		if r.twice(pos) {
+			pos++ // its second half has no token
 		}
 	}
 	r.released = nil
@@ -141,8 +206,14 @@ func (r *Ring) shut() {
 	}
 }
 
+// twice reports whether the entry at a position takes two places.
+func (r *Ring) twice(pos uint32) bool {
+	op := r.sqe(pos).Opcode
+	return r.params.Flags&syscalls.IORING_SETUP_SQE_MIXED != 0 && (op == syscalls.IORING_OP_NOP128 || op == syscalls.IORING_OP_URING_CMD128)
+}
+
 // end cancels what there is and waits for some of it to end, at the most for the time that is left.
-func (r *Ring) end(left time.Duration) error {
+func (r *Ring) end(left, wait time.Duration) error {
 	cancelled := r.cancelAll()
 	r.closed = false // for Reap
 	defer func() { r.closed = true }()
@@ -154,9 +225,8 @@ func (r *Ring) end(left time.Duration) error {
 	if left <= 0 {
 		return fmt.Errorf("%w: %d after %v (cancelling them: %v)", ErrInFlight, r.live, r.attempt, cancelled)
 	}
-	// What was cancelled may start something else, the next of a chain: so the wait is short, and then again.
 	flags := syscalls.IORING_ENTER_GETEVENTS | syscalls.IORING_ENTER_EXT_ARG | r.enterFlags
-	if errno := r.sleep(1, min(left, 100*time.Millisecond), Wait{}, flags); errno == unix.EEXIST {
+	if errno := r.sleep(1, min(left, wait), Wait{}, flags); errno == unix.EEXIST {
 		return enterError(errno)
 	}
 	for r.Reap(none[:]) > 0 {
@@ -179,6 +249,10 @@ func (r *Ring) cancelAll() error {
 
 // submitCancel cancels everything by an operation. Its completion is a message, which nobody reads.
 func (r *Ring) submitCancel() {
+	if r.look(); r.tail-r.head > r.sqMask {
+		r.wakeThread(0) // and when it has taken something, again
+		return
+	}
 	*r.sqe(r.tail) = syscalls.IoUringSQE{
 		Opcode:  syscalls.IORING_OP_ASYNC_CANCEL,
 		OpFlags: uint32(syscalls.IORING_ASYNC_CANCEL_ALL | syscalls.IORING_ASYNC_CANCEL_ANY),
@@ -241,7 +315,7 @@ func (r *Ring) abandon() {
 		r.closed = true
 	} else if r.enterFD >= 0 {
 		r.shut()
-		r.end(0)
+		r.end(0, 0)
 		if r.live == 0 {
 			r.destroy()
 		}

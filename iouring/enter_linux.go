@@ -197,7 +197,7 @@ func (r *Ring) sleep(n uint32, timeout time.Duration, w Wait, flags syscalls.IoU
 		a.arg.Timeout = uint64(uintptr(unsafe.Pointer(&a.time)))
 	}
 	if w.MinTimeout > 0 {
-		a.arg.MinWaitUsec = uint32(min((w.MinTimeout+time.Microsecond-1)/time.Microsecond, math.MaxUint32))
+		a.arg.MinWaitUsec = microseconds(w.MinTimeout)
 	}
 	if w.Mask != nil {
 		a.mask = w.Mask
@@ -210,6 +210,15 @@ func (r *Ring) sleep(n uint32, timeout time.Duration, w Wait, flags syscalls.IoU
 	_, errno := syscalls.IoUringEnterErrno(r.enterFD, left, n, flags, unsafe.Pointer(&a.arg), unsafe.Sizeof(a.arg))
 	a.mask = nil
 	return errno
+}
+
+// microseconds is d, rounded up, as far as the kernel can count.
+func microseconds(d time.Duration) uint32 {
+	us := d / time.Microsecond
+	if d%time.Microsecond > 0 {
+		us++
+	}
+	return uint32(min(us, math.MaxUint32))
 }
 
 const sigsetSize = 8 // the kernel's; unix.Sigset_t has libc's

@@ -29,7 +29,7 @@ func (e Entry) Token() Token { return e.token }
 // open returns the entry's place and slot where it has not been submitted.
 func (e Entry) open() (*syscalls.IoUringSQE, *slot, error) {
 	r := e.ring
-	if r == nil || int32(e.pos-r.published) < 0 {
+	if r == nil || e.pos-r.published >= r.tail-r.published { // positions grow without end
 		return nil, nil, ErrStale
 	}
 	s := r.get(e.token)
@@ -56,7 +56,7 @@ func (e Entry) begin(op syscalls.IoUringOp) (*syscalls.IoUringSQE, *slot, error)
 // take marks the entry as filled in, and returns its slot, or nil where it is stale.
 func (e Entry) take() *slot {
 	r, i := e.ring, e.token.Slot()
-	if r == nil || int32(e.pos-r.published) < 0 || uint64(i) >= uint64(len(r.slots)) { // without slots it is closed
+	if r == nil || e.pos-r.published >= r.tail-r.published || uint64(i) >= uint64(len(r.slots)) { // without slots it is closed
 		return nil
 	}
 	s := &r.slots[i]
@@ -72,7 +72,8 @@ func (e Entry) take() *slot {
 //
 // With IOSQE_CQE_SKIP_SUCCESS the operation has no completion where it succeeds; where it fails it has, and
 // unlike in the kernel so have all that are cancelled with it. Some kernels refuse IOSQE_IO_DRAIN (EOPNOTSUPP) in a
-// ring that has used it. See [decision 26].
+// ring that has used it, and in 6.18 a send without a copy (SendZC and others) that is submitted while a drain waits
+// never starts, nor does the drain: Close then gives up with [ErrInFlight]. See [decision 26].
 //
 // [decision 26]: https://github.com/ring3-go/ring3/blob/main/docs/adr/0026-successes-are-skipped-where-memory-allows.md
 func (e Entry) SetFlags(flags syscalls.IoUringSQEFlags) error {
@@ -108,7 +109,7 @@ const silent = 1<<syscalls.IORING_OP_NOP | 1<<syscalls.IORING_OP_FSYNC | 1<<sysc
 // what is cancelled too, and then the slots of those would never be free.
 func (e Entry) settle(q *syscalls.IoUringSQE, s *slot) {
 	const not = syscalls.IOSQE_IO_LINK | syscalls.IOSQE_IO_HARDLINK | syscalls.IOSQE_IO_DRAIN
-	byKernel := s.flags&filled != 0 && q.Opcode < 64 && silent&(uint64(1)<<q.Opcode) != 0 && q.Flags&not == 0
+	byKernel := s.flags&(filled|dropped) == filled && q.Opcode < 64 && silent&(uint64(1)<<q.Opcode) != 0 && q.Flags&not == 0
 	if byKernel == (s.flags&detached != 0) {
 		return
 	}

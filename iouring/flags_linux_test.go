@@ -95,7 +95,7 @@ func TestPrioritiesOfReads(t *testing.T) {
 func TestAddressesOfVersion6(t *testing.T) {
 	at := netip.MustParseAddrPort("[fe80::1%3]:80")
 	a := AddressOf(at)
-	if a.Family() != unix.AF_INET6 || a.AddrPort().Port() != 80 || a.AddrPort().Addr() != at.Addr().WithZone("") {
+	if a.Family() != unix.AF_INET6 || a.AddrPort() != at { // with the zone, or there is no way back
 		t.Errorf("%v", a.AddrPort())
 	}
 	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

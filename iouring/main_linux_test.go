@@ -22,13 +22,14 @@ import (
 const childEnv = "IOURING_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	if what, ok := os.LookupEnv(childEnv); ok {
-		os.Exit(runChild(what))
-	}
-	// The runtime opens the descriptors of its own poller when it first needs it, and keeps them.
+	// The runtime opens the descriptors of its own poller when it first needs it, which a timer of its own may be at any
+	// time, and keeps them. Tests and children count descriptors, so that is before them.
 	if r, w, err := os.Pipe(); err == nil {
 		r.Close()
 		w.Close()
+	}
+	if what, ok := os.LookupEnv(childEnv); ok {
+		os.Exit(runChild(what))
 	}
 	goleak.VerifyTestMain(m)
 }

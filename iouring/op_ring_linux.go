@@ -9,7 +9,8 @@ import (
 // Operations on rings, on groups of buffers, and commands.
 
 // ProvideBuffers gives a group n buffers of size bytes each, which lie in b one after the other and get the numbers
-// from first on. The ring keeps them until others get the same numbers or it is closed. Buffer rings
+// from first on. Numbers may come twice: the kernel uses up what it was given first. So nobody can say when it has no
+// more use for b, and the ring keeps it until it is closed: give used buffers again, not new ones. Buffer rings
 // ([Ring.NewBufRing]) are faster. Since 5.7; io_uring_prep_provide_buffers(3).
 func (e Entry) ProvideBuffers(b []byte, size, n int, group, first uint16) error {
 	if size < 1 || size > maxBytes || n < 1 || n > 1<<16-int(first) || len(b)/size < n {
@@ -19,14 +20,11 @@ func (e Entry) ProvideBuffers(b []byte, size, n int, group, first uint16) error 
 	if err != nil {
 		return err
 	}
-	r := e.ring
-	if r.provided == nil {
-		r.provided = make(map[uint32][]byte)
-	}
-	for i := range n {
-		r.provided[uint32(group)<<16|uint32(int(first)+i)] = b[i*size:][:size]
-	}
 	s.memory = unsafe.Pointer(&b[0])
+	if e.ring.provided == nil {
+		e.ring.provided = make(map[unsafe.Pointer]struct{})
+	}
+	e.ring.provided[s.memory] = struct{}{}
 	q.Addr, q.Len, q.FD, q.Off, q.BufIndex = address(s.memory), uint32(size), int32(n), uint64(first), group
 	return nil
 }
@@ -169,6 +167,9 @@ func (r *Ring) Get128() (Entry, error) {
 	}
 	if r.params.Flags&syscalls.IORING_SETUP_SQE_MIXED == 0 {
 		return Entry{}, invalid("entries of 128 bytes without IORING_SETUP_SQE_MIXED")
+	}
+	if r.closed {
+		return Entry{}, ErrClosed
 	}
 	needed := 2
 	if r.tail&r.sqMask == r.sqMask {

@@ -47,7 +47,7 @@ func (r *Ring) makeRoom() error {
 	if r.closed {
 		return ErrClosed
 	}
-	r.head = atomic.LoadUint32(r.sqHead)
+	r.look()
 	if r.tail-r.head >= r.sqSize {
 		return ErrFull
 	}
@@ -65,8 +65,15 @@ func (r *Ring) Room() int {
 	if r.closed {
 		return 0
 	}
-	r.head = atomic.LoadUint32(r.sqHead)
+	r.look()
 	return int(r.sqSize - (r.tail - r.head))
+}
+
+// look asks what the kernel has taken.
+func (r *Ring) look() {
+	if r.params.Flags&syscalls.IORING_SETUP_SQ_REWIND == 0 { // else everything: see rewind
+		r.head = atomic.LoadUint32(r.sqHead)
+	}
 }
 
 // publish shows the kernel what was filled in, and returns how many entries it has to take.
@@ -86,6 +93,9 @@ func (r *Ring) publish() uint32 {
 			*r.sqTail = r.tail
 		}
 		r.published = r.tail
+	}
+	if r.params.Flags&syscalls.IORING_SETUP_SQ_REWIND != 0 {
+		return 0 // or the kernel would take entries of the batch before again
 	}
 	if !r.sqpoll {
 		return r.tail - *r.sqHead // moves inside the owner's calls alone

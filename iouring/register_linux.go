@@ -28,7 +28,7 @@ func (r *Ring) register(op syscalls.IoUringRegisterOp, arg unsafe.Pointer, n uin
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
-		case errors.Is(err, unix.EEXIST) && r.params.Flags&syscalls.IORING_SETUP_SINGLE_ISSUER != 0:
+		case errors.Is(err, unix.EEXIST) && r.params.Flags&syscalls.IORING_SETUP_SINGLE_ISSUER != 0 && r.elsewhere():
 			return 0, fmt.Errorf("%w: %w", ErrWrongThread, err)
 		case errors.Is(err, unix.ENOMEM):
 			return 0, fmt.Errorf("%w: %s", err, whyNoMemory())
@@ -153,7 +153,10 @@ func (r *Ring) SetClock(id int32) error {
 // SetNAPI polls the queues of network cards for up to busy while the ring waits; prefer keeps the cards from
 // interrupting. It returns what was set before. Since 6.9, where the kernel has CONFIG_NET_RX_BUSY_POLL.
 func (r *Ring) SetNAPI(busy time.Duration, prefer bool) (wasBusy time.Duration, wasPrefer bool, err error) {
-	n := syscalls.IoUringNAPI{BusyPollTo: uint32(busy / time.Microsecond)}
+	if busy < 0 {
+		return 0, false, invalid("busy for %v", busy)
+	}
+	n := syscalls.IoUringNAPI{BusyPollTo: microseconds(busy)}
 	if prefer {
 		n.PreferBusyPoll = 1
 	}
@@ -217,12 +220,9 @@ func (r *Ring) Resize(sq, cq int) error {
 		return err
 	}
 	old.unmap()
-	if err := r.memory.doNotFork(); err != nil {
-		return err
-	}
 	r.params.SQEntries, r.params.CQEntries, r.params.SQOff, r.params.CQOff = p.SQEntries, p.CQEntries, p.SQOff, p.CQOff
 	r.attach(&r.params)
-	return nil
+	return r.memory.doNotFork()
 }
 
 // RegisterWaits makes room for n waits that the kernel need not copy, for [Ring.SubmitAndWaitRegistered]. Only
@@ -261,7 +261,7 @@ func (r *Ring) SetRegisteredWait(i int, timeout, minTimeout time.Duration) error
 	if err != nil {
 		return err
 	}
-	*w = syscalls.IoUringRegWait{MinWaitUsec: uint32(max(minTimeout, 0) / time.Microsecond)}
+	*w = syscalls.IoUringRegWait{MinWaitUsec: microseconds(max(minTimeout, 0))}
 	if timeout >= 0 {
 		w.Timeout = unix.NsecToTimespec(int64(timeout))
 		w.Flags = syscalls.IORING_REG_WAIT_TS
@@ -284,6 +284,9 @@ func (r *Ring) registeredWait(i int) (*syscalls.IoUringRegWait, error) {
 func (r *Ring) SubmitAndWaitRegistered(n, i int) (ready int, err error) {
 	if _, err := r.registeredWait(i); err != nil {
 		return 0, err
+	}
+	if n < 0 || int64(n) > int64(r.cqMask)+1 {
+		return 0, invalid("wait for %d completions of %d", n, r.cqMask+1)
 	}
 	if err := r.pass(); err != nil || r.ready() >= uint32(n) {
 		return int(r.ready()), err

@@ -54,12 +54,12 @@ type Ring struct {
 	choices []Choice
 	attempt time.Duration // how long Close tries
 
-	groups   map[uint16]*group // buffer rings
-	provided map[uint32][]byte // buffers given by ProvideBuffers, by group and number
-	fixed    []unsafe.Pointer  // registered buffers
-	files    bool              // there are registered files
-	waits    []byte            // registered waits
-	queues   []*ReceiveQueue   // that receive without a copy
+	groups   map[uint16]*group           // buffer rings
+	provided map[unsafe.Pointer]struct{} // memory given by ProvideBuffers
+	fixed    []unsafe.Pointer            // registered buffers
+	files    bool                        // there are registered files
+	waits    []byte                      // registered waits
+	queues   []*ReceiveQueue             // that receive without a copy
 	arenas   []*arena
 }
 

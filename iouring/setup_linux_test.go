@@ -2,7 +2,9 @@ package iouring
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -254,6 +256,14 @@ func TestRegisteredWaitsEnd(t *testing.T) {
 	must(t, r.SetRegisteredWait(1, 20*time.Millisecond, 0))
 	must(t, r.SetRegisteredWait(2, -1, 0))
 	want(t, r.SetRegisteredWait(1000, 0, 0), unix.EINVAL)
+	for _, n := range []int{-1, 1 << 20} {
+		_, err := r.SubmitAndWaitRegistered(n, 1)
+		want(t, err, unix.EINVAL)
+	}
+	must(t, r.SetRegisteredWait(3, -1, 2*time.Hour)) // more microseconds than the kernel can count
+	if w, err := r.registeredWait(3); err != nil || w.MinWaitUsec != math.MaxUint32 {
+		t.Errorf("%d µs, %v", w.MinWaitUsec, err)
+	}
 	from := time.Now()
 	n, err := r.SubmitAndWaitRegistered(1, 1)
 	if n != 0 || err != nil || time.Since(from) < 20*time.Millisecond {
@@ -322,6 +332,9 @@ func TestSettingsAreReadBack(t *testing.T) {
 
 func TestNAPISettingsAreReadBack(t *testing.T) {
 	r := newRing(t, Options{})
+	if _, _, err := r.SetNAPI(-time.Second, false); !strings.Contains(fmt.Sprint(err), "busy for -1s") {
+		t.Error(err)
+	}
 	if _, _, err := r.SetNAPI(50*time.Microsecond, true); err != nil {
 		if k := running(t); (k.Release.Major > 6 || k.Release.Minor >= 9) && k.Reference {
 			t.Fatal(err)

@@ -3,25 +3,38 @@
 //	echo_load PORT CONNECTIONS SIZE REQUESTS CPU
 //
 // Prints ns a request. It goes through io_uring, with many operations a system call, so that the server is what is
-// measured. Each message carries the number of its connection and of its round, and the answer must be the same.
+// measured: one receive a connection goes on for its life, into buffers that the kernel takes from a ring, descriptors
+// are the ring's, and a call waits for several answers. Each message carries the number of
+// its connection and of its round, and the answer must be the same.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <errno.h>
 #include <liburing.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
-struct peer {
-	int fd;
-	uint32_t number, round;
-	int have; // bytes of the answer
-	char *out, *in;
+enum {
+	ENTRIES = 4096,
+	BUFFERS = 16384, // a power of two
 };
 
+struct peer {
+	uint32_t number, round;
+	int have; // bytes of the answer
+};
+
+static struct io_uring ring;
+static struct io_uring_buf_ring *provided;
+static struct peer *peers;
+static char *out, *in; // the messages of the peers, and buffers of size bytes for what comes
 static int size;
 
 static void die(const char *what)
@@ -30,34 +43,44 @@ static void die(const char *what)
 	exit(1);
 }
 
-static struct io_uring_sqe *entry(struct io_uring *ring)
+static void check(const char *what, int result)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	if (result < 0) {
+		errno = -result;
+		die(what);
+	}
+}
+
+static struct io_uring_sqe *entry(void)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
 	if (!sqe) {
-		io_uring_submit(ring);
-		sqe = io_uring_get_sqe(ring);
+		check("io_uring_enter", io_uring_submit(&ring));
+		sqe = io_uring_get_sqe(&ring);
 	}
 	return sqe;
 }
 
-static void receive(struct io_uring *ring, struct peer *p)
+static void receive(struct peer *p)
 {
-	struct io_uring_sqe *sqe = entry(ring);
-	io_uring_prep_recv(sqe, p->fd, p->in + p->have, size - p->have, 0);
+	struct io_uring_sqe *sqe = entry();
+	io_uring_prep_recv_multishot(sqe, p->number, NULL, 0, 0);
+	sqe->flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
 	io_uring_sqe_set_data(sqe, p);
 }
 
-static void request(struct io_uring *ring, struct peer *p)
+static char *message(const struct peer *p) { return out + (size_t)p->number * size; }
+
+static void request(struct peer *p)
 {
 	p->round++;
 	p->have = 0;
-	memcpy(p->out, &p->number, 4);
-	memcpy(p->out + 4, &p->round, 4);
-	struct io_uring_sqe *sqe = entry(ring);
-	io_uring_prep_send(sqe, p->fd, p->out, size, MSG_WAITALL);
-	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	memcpy(message(p), &p->number, 4);
+	memcpy(message(p) + 4, &p->round, 4);
+	struct io_uring_sqe *sqe = entry();
+	io_uring_prep_send(sqe, p->number, message(p), size, MSG_WAITALL);
+	sqe->flags = IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
 	io_uring_sqe_set_data(sqe, NULL);
-	receive(ring, p);
 }
 
 static int dial(int port)
@@ -77,42 +100,76 @@ static double now(void)
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
-// exchange makes n requests, and leaves one under way on each connection that is not needed any more.
-static void exchange(struct io_uring *ring, long n)
+// received returns whether the answer is whole.
+static bool received(struct peer *p, const struct io_uring_cqe *cqe)
+{
+	if (cqe->res == -ENOBUFS) {
+		receive(p);
+		return false;
+	}
+	if (cqe->res <= 0 || !p) {
+		fprintf(stderr, "echo_load: %s\n", cqe->res ? strerror(-cqe->res) : "the server closed a connection");
+		exit(1);
+	}
+	int number = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+	char *b = in + (size_t)number * size;
+	if (p->have + cqe->res > size || memcmp(b, message(p) + p->have, cqe->res)) {
+		fprintf(stderr, "echo_load: connection %u got another answer in round %u\n", p->number, p->round);
+		exit(1);
+	}
+	p->have += cqe->res;
+	io_uring_buf_ring_add(provided, b, size, number, BUFFERS - 1, 0);
+	io_uring_buf_ring_advance(provided, 1);
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		receive(p);
+	return p->have == size;
+}
+
+// exchange makes n requests, and leaves one under way on each connection.
+static void exchange(long n, unsigned wait)
 {
 	for (long done = 0; done < n;) {
-		if (io_uring_submit_and_wait(ring, 1) < 0)
-			die("io_uring_enter");
+		int submitted = io_uring_submit_and_wait(&ring, wait);
+		if (submitted != -EINTR)
+			check("io_uring_enter", submitted);
 		struct io_uring_cqe *cqe;
 		unsigned head, seen = 0;
-		io_uring_for_each_cqe(ring, head, cqe) {
+		io_uring_for_each_cqe(&ring, head, cqe) {
 			struct peer *p = io_uring_cqe_get_data(cqe);
 			seen++;
-			if (cqe->res <= 0) {
-				fprintf(stderr, "echo_load: %s\n", cqe->res ? strerror(-cqe->res) : "the server closed a connection");
-				exit(1);
+			if (received(p, cqe)) {
+				done++;
+				request(p);
 			}
-			p->have += cqe->res;
-			if (p->have < size) {
-				receive(ring, p);
-				continue;
-			}
-			if (memcmp(p->in, p->out, size)) {
-				fprintf(stderr, "echo_load: connection %u got another answer in round %u\n", p->number, p->round);
-				exit(1);
-			}
-			done++;
-			request(ring, p);
 		}
-		io_uring_cq_advance(ring, seen);
+		io_uring_cq_advance(&ring, seen);
 	}
+}
+
+static void make_ring(int connections)
+{
+	struct io_uring_params params = {
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
+		.cq_entries = 8 * ENTRIES,
+	};
+	check("io_uring_setup", io_uring_queue_init_params(ENTRIES, &ring, &params));
+	check("register the ring", io_uring_register_ring_fd(&ring));
+	check("register files", io_uring_register_files_sparse(&ring, connections));
+	provided = aligned_alloc(4096, BUFFERS * sizeof(struct io_uring_buf));
+	in = malloc((size_t)BUFFERS * size);
+	struct io_uring_buf_reg reg = {.ring_addr = (uintptr_t)provided, .ring_entries = BUFFERS};
+	check("register buffers", io_uring_register_buf_ring(&ring, &reg, 0));
+	io_uring_buf_ring_init(provided);
+	for (int i = 0; i < BUFFERS; i++)
+		io_uring_buf_ring_add(provided, in + (size_t)i * size, size, i, BUFFERS - 1, i);
+	io_uring_buf_ring_advance(provided, BUFFERS);
 }
 
 int main(int argc, char **argv)
 {
 	if (argc != 6)
 		return 2;
-	int port = atoi(argv[1]), peers = atoi(argv[2]);
+	int port = atoi(argv[1]), connections = atoi(argv[2]);
 	size = atoi(argv[3]);
 	long requests = atol(argv[4]);
 	cpu_set_t set;
@@ -120,19 +177,27 @@ int main(int argc, char **argv)
 	CPU_SET(atoi(argv[5]), &set);
 	if (sched_setaffinity(0, sizeof set, &set))
 		die("sched_setaffinity");
-
-	struct io_uring ring;
-	struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE, .cq_entries = 16384};
-	if (io_uring_queue_init_params(4096, &ring, &params))
-		die("io_uring_setup");
-	struct peer *all = calloc(peers, sizeof *all);
-	for (int i = 0; i < peers; i++) {
-		all[i] = (struct peer){.fd = dial(port), .number = i, .out = calloc(1, size), .in = calloc(1, size)};
-		request(&ring, &all[i]);
+	struct rlimit files;
+	if (!getrlimit(RLIMIT_NOFILE, &files)) { // the table of the ring may be as long as this
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	exchange(&ring, requests / 10); // warm
+
+	make_ring(connections);
+	peers = calloc(connections, sizeof *peers);
+	out = calloc(connections, size);
+	for (int i = 0; i < connections; i++) {
+		int fd = dial(port);
+		check("register a connection", io_uring_register_files_update(&ring, i, &fd, 1));
+		close(fd); // the ring has it
+		peers[i].number = i;
+		receive(&peers[i]);
+		request(&peers[i]);
+	}
+	unsigned wait = connections < 16 ? 1 : 4;
+	exchange(requests / 10, wait); // warm
 	double from = now();
-	exchange(&ring, requests);
+	exchange(requests, wait);
 	printf("%f\n", (now() - from) / requests);
 	return 0;
 }

@@ -2,16 +2,19 @@
 
 // Echoserver is an echo server on one processor, by each of the libraries that are compared:
 //
-//	echoserver ring3|net|netpoll|gnet
+//	echoserver ring3|iouring|net|netpoll|gnet
 //
 // It prints the address that it listens on, serves until it is killed, and ends with its standard input. The processor
-// is that which it was started on: the runtime takes its number of threads from there.
+// is that which it was started on: the runtime takes its number of threads from there. ring3 is the reactor on epoll, iouring the same on
+// io_uring. Exit codes: 0 done, 1 something broke, 2 usage, 3 this kernel has not what the library needs.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 
@@ -22,9 +25,13 @@ import (
 )
 
 func main() {
-	servers := map[string]func() error{"ring3": serveRing3, "net": serveNet, "netpoll": serveNetpoll, "gnet": serveGnet}
+	servers := map[string]func() error{
+		"ring3":   func() error { return serveRing3(reactor.Epoll) },
+		"iouring": func() error { return serveRing3(reactor.IOURing) },
+		"net":     serveNet, "netpoll": serveNetpoll, "gnet": serveGnet,
+	}
 	if len(os.Args) != 2 || servers[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "echoserver: want ring3, net, netpoll or gnet")
+		fmt.Fprintln(os.Stderr, "echoserver: want ring3, iouring, net, netpoll or gnet")
 		os.Exit(2)
 	}
 	go func() {
@@ -33,6 +40,9 @@ func main() {
 	}()
 	if err := servers[os.Args[1]](); err != nil {
 		fmt.Fprintln(os.Stderr, "echoserver:", err)
+		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+			os.Exit(3)
+		}
 		os.Exit(1)
 	}
 }
@@ -41,8 +51,8 @@ type echo struct{ reactor.Base }
 
 func (echo) Data(c *reactor.Conn, b []byte) { c.Write(b) }
 
-func serveRing3() error {
-	l, err := reactor.New(reactor.Options{Driver: reactor.Epoll})
+func serveRing3(d reactor.Driver) error {
+	l, err := reactor.New(reactor.Options{Driver: d})
 	if err != nil {
 		return err
 	}
