@@ -15,7 +15,8 @@ type Conn struct {
 	loop    *Loop
 	handler Handler
 	fd      int
-	slot    uint64 // the driver's
+	slot    uint64    // the epoll driver's
+	ring    *ringConn // the io_uring driver's
 	out     output
 	alarm   alarm // for the earliest deadline
 	readBy  int64 // deadlines, in ticks; 0: none

@@ -49,7 +49,11 @@ func (s signed) Data(c *Conn, _ []byte) { c.Write([]byte(s)); c.Close() }
 
 // Clients connect, one after the other, while the listener passes to another process. Each gets its answer.
 func TestHandOverDropsNoConnectionAttempt(t *testing.T) {
-	old := start(t, Options{})
+	eachDriver(t, testHandOverDropsNoConnectionAttempt)
+}
+
+func testHandOverDropsNoConnectionAttempt(t *testing.T, driver Driver) {
+	old := start(t, Options{Driver: driver})
 	s := serve(t, old, func(*Conn) Handler { return signed("old") })
 	addr := s.Addr().String()
 

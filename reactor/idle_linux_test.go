@@ -57,8 +57,10 @@ func connectMany(t testing.TB, s *Listener) int {
 }
 
 // Connections that say nothing cost nothing: the thread of their loop sleeps once, and for good.
-func TestIdleConnectionsCostNoTime(t *testing.T) {
-	l := start(t, Options{})
+func TestIdleConnectionsCostNoTime(t *testing.T) { eachDriver(t, testIdleConnectionsCostNoTime) }
+
+func testIdleConnectionsCostNoTime(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	n := connectMany(t, serve(t, l, echoes))
 	var before, after unix.Rusage
 	on(t, l, func() { unix.Getrusage(unix.RUSAGE_THREAD, &before) })

@@ -20,9 +20,10 @@ type Listener struct {
 	fd      int
 	addr    net.Addr
 	accept  func(*Conn) Handler
-	tls     *tls.Config // nil without
-	slot    uint64      // the driver's
-	retry   alarm       // when accepting is paused for want of descriptors
+	tls     *tls.Config   // nil without
+	slot    uint64        // the epoll driver's
+	ring    *ringListener // the io_uring driver's
+	retry   alarm         // when accepting is paused for want of descriptors
 	closing atomic.Bool
 
 	mu     sync.Mutex

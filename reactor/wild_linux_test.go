@@ -17,7 +17,9 @@ import (
 // Handlers do anything that a connection offers, at random, inside of each callback and often several at a time, and
 // panic now and then; their peers come and go. Whatever they do, each hears at most one Open and no call after the end,
 // which comes once; the loop lives, and nothing is left behind.
-func TestHandlersMayDoAnything(t *testing.T) {
+func TestHandlersMayDoAnything(t *testing.T) { eachDriver(t, testHandlersMayDoAnything) }
+
+func testHandlersMayDoAnything(t *testing.T, driver Driver) {
 	server, client := identity()
 	total := 600
 	if os.Getenv("RING3_SOAK") != "" {
@@ -25,7 +27,7 @@ func TestHandlersMayDoAnything(t *testing.T) {
 	}
 	for _, network := range []string{"tcp", "unix", "tls"} {
 		t.Run(network, func(t *testing.T) {
-			l := start(t, Options{HighWater: 50_000, WriteLimit: 1 << 20, ReadBuffer: 5000})
+			l := start(t, Options{Driver: driver, HighWater: 50_000, WriteLimit: 1 << 20, ReadBuffer: 5000})
 			z := &zoo{t: t, loop: l, rng: rand.New(rand.NewPCG(7, uint64(total)))}
 			if network == "tls" {
 				z.client = client
