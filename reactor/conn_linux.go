@@ -24,6 +24,9 @@ type Conn struct {
 	dialBy  int64    // for Open
 	tls     *tlsConn // nil without
 	reason  error    // why it is closing
+	keptAt  uint64   // number of the loop's wait in or before which output began to be kept
+
+	released func(net.Conn, error) // who gets the connection when the driver has let go of it
 
 	opened   bool // Open was called
 	dialing  bool
@@ -71,7 +74,7 @@ func (c *Conn) SetHandler(h Handler) {
 //
 // Errors: [ErrClosed], also after CloseWrite and Close; [ErrWriteLimit].
 func (c *Conn) Write(b []byte) error {
-	if c.gone || c.half || c.closing {
+	if c.gone || c.half || c.closing || c.released != nil {
 		return ErrClosed
 	}
 	if c.Buffered()+len(b) > c.loop.opts.WriteLimit {
@@ -96,6 +99,9 @@ func (c *Conn) write(b []byte) error {
 	}
 	if len(b) == 0 {
 		return nil
+	}
+	if c.out.size == 0 {
+		c.keptAt = c.loop.waits
 	}
 	c.out.append(&c.loop.supply, b)
 	c.needFlush()
@@ -135,7 +141,7 @@ func (c *Conn) Resume() { c.paused = false; c.updateRead() }
 
 // CloseWrite ends the writing half when all output is sent: the peer reads to the end, and may go on writing.
 func (c *Conn) CloseWrite() error {
-	if c.gone || c.closing {
+	if c.gone || c.closing || c.released != nil {
 		return ErrClosed
 	}
 	if c.half {
@@ -382,6 +388,18 @@ func (c *Conn) shut(err error) {
 		c.tls.stop()
 	}
 	c.loop.current = c
+	done := c.released
+	c.released = nil
+	if done == nil {
+		c.handler.Closed(c, err)
+		return
+	}
+	defer func() { // whether or not the handler panics
+		if err == nil {
+			err = ErrClosed
+		}
+		done(nil, err)
+	}()
 	c.handler.Closed(c, err)
 }
 

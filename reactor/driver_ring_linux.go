@@ -244,7 +244,7 @@ func (d *ringDriver) closeLater(fd int) { d.closing = append(d.closing, fd) }
 
 // wait submits, waits, and tells.
 func (d *ringDriver) wait(timeout time.Duration) (n int, err error) {
-	if len(d.ready)+len(d.starved)+len(d.early) > 0 {
+	if len(d.ready)+len(d.starved)+len(d.early)+len(d.closing) > 0 {
 		timeout = 0
 	}
 	return d.step(timeout)

@@ -33,6 +33,7 @@ type Loop struct {
 	timers    wheel
 	epoch     time.Time // tick 0
 	current   faulty    // whose code runs, for a panic
+	waits     uint64    // how often the driver has waited
 
 	stopping atomic.Bool // Close was called
 	asleep   atomic.Bool // in the driver's wait, or about to be: a post has to wake it
@@ -170,6 +171,7 @@ func (l *Loop) turn() error {
 
 // wait handles one batch of the driver's.
 func (l *Loop) wait(timeout time.Duration) (n int, err error) {
+	l.waits++
 	l.protect(func() { n, err = l.driver.wait(timeout) })
 	l.flush()
 	return n, err

@@ -200,14 +200,16 @@ func (w *wild) act(c *Conn) {
 		case 12:
 			c.SetReadDeadline(time.Time{})
 		case 13:
-			err := c.Release(func(c net.Conn, err error) {
-				if err == nil {
-					c.Close()
+			c.Release(func(c net.Conn, err error) {
+				if err != nil {
+					return
 				}
-			})
-			if err == nil {
+				c.Close()
+				if w.ended {
+					z.t.Error("released after the end")
+				}
 				w.ended, w.last = true, "Release"
-			}
+			})
 		case 14:
 			if z.dialed++; z.dialed < 500 {
 				other := z.catch()

@@ -2,7 +2,7 @@
 
 // Echoserver is an echo server on one processor, by each of the libraries that are compared:
 //
-//	echoserver ring3|net|netpoll|gnet
+//	echoserver ring3|iouring|net|netpoll|gnet
 //
 // It prints the address that it listens on, serves until it is killed, and ends with its standard input. The processor
 // is that which it was started on: the runtime takes its number of threads from there.
@@ -22,9 +22,9 @@ import (
 )
 
 func main() {
-	servers := map[string]func() error{"ring3": serveRing3, "net": serveNet, "netpoll": serveNetpoll, "gnet": serveGnet}
+	servers := map[string]func() error{"ring3": serveEpoll, "iouring": serveRing, "net": serveNet, "netpoll": serveNetpoll, "gnet": serveGnet}
 	if len(os.Args) != 2 || servers[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "echoserver: want ring3, net, netpoll or gnet")
+		fmt.Fprintln(os.Stderr, "echoserver: want ring3, iouring, net, netpoll or gnet")
 		os.Exit(2)
 	}
 	go func() {
@@ -41,8 +41,12 @@ type echo struct{ reactor.Base }
 
 func (echo) Data(c *reactor.Conn, b []byte) { c.Write(b) }
 
-func serveRing3() error {
-	l, err := reactor.New(reactor.Options{Driver: reactor.Epoll})
+func serveEpoll() error { return serveReactor(reactor.Epoll) }
+
+func serveRing() error { return serveReactor(reactor.IOURing) }
+
+func serveReactor(d reactor.Driver) error {
+	l, err := reactor.New(reactor.Options{Driver: d})
 	if err != nil {
 		return err
 	}
