@@ -3,6 +3,8 @@ package reactor
 import (
 	"errors"
 	"fmt"
+
+	"golang.org/x/sys/unix"
 )
 
 // newDriver makes the driver that was asked for, or the best that works.
@@ -19,7 +21,7 @@ func newDriver(l *Loop, d Driver) (driver, Driver, string, error) {
 		if err == nil {
 			return drv, IOURing, "it was tried, and works", nil
 		}
-		why := "io_uring does not work here: " + err.Error()
+		why := "io_uring does not work here: " + errors.Unwrap(err).Error()
 		epoll, err := newEpollDriver(l)
 		return epoll, Epoll, why, err
 	}
@@ -31,18 +33,21 @@ func newRing(l *Loop) (driver, error) {
 	err := tryRing()
 	var d *ringDriver
 	if err == nil {
-		d, err = newRingDriver(l)
+		d, err = newRingDriver(l, usualSizes)
 	}
-	if err != nil {
-		return nil, &ringError{err}
+	switch {
+	case err == nil:
+		return d, nil
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM):
+		return nil, fmt.Errorf("reactor: %w", err)
 	}
-	return d, nil
+	return nil, &ringError{err}
 }
 
 // A ringError says why there is no io_uring driver. It matches errors.ErrUnsupported besides, whatever the reason.
 type ringError struct{ err error }
 
-func (e *ringError) Error() string { return e.err.Error() }
+func (e *ringError) Error() string { return "reactor: the io_uring driver: " + e.err.Error() }
 
 func (e *ringError) Unwrap() error { return e.err }
 

@@ -76,25 +76,27 @@ type lent struct {
 	c    iouring.Completion
 }
 
+// ringSizes are how much a driver has of what may run out.
+type ringSizes struct{ entries, completions, buffers int }
+
+var usualSizes = ringSizes{entries: 1024, completions: 4096, buffers: 512}
+
 const (
-	ringEntries     = 1024
-	ringCompletions = 4 * ringEntries
-	streamGroup     = 0
-	packetGroup     = 1
-	// Buffers for streams. Of an even number of pages, the beginnings of all would be in the same few sets of the
-	// processor's caches, and small messages are all beginning.
-	streamBuffers = 512
+	streamGroup = 0
+	packetGroup = 1
+	// streamBuffer is what a buffer for streams holds. Were it an even number of pages, the beginnings of all would be in
+	// the same few sets of the processor's caches, and small messages are all beginning.
 	streamBuffer  = 8<<10 + 192
 	packetBuffers = 32
 )
 
-func ringOptions() iouring.Options {
-	return iouring.Options{Entries: ringEntries, CQEntries: ringCompletions, SingleIssuer: true}
+func (s ringSizes) options() iouring.Options {
+	return iouring.Options{Entries: s.entries, CQEntries: s.completions, SingleIssuer: true}
 }
 
 // newRingDriver makes the ring, which is disabled until start: its thread is that which runs the loop.
-func newRingDriver(l *Loop) (d *ringDriver, err error) {
-	o := ringOptions()
+func newRingDriver(l *Loop, sizes ringSizes) (d *ringDriver, err error) {
+	o := sizes.options()
 	o.Flags = syscalls.IORING_SETUP_R_DISABLED
 	d = &ringDriver{loop: l, pieces: make([][]byte, 0, maxPieces)}
 	if d.ring, err = iouring.New(o); err != nil {
@@ -102,7 +104,7 @@ func newRingDriver(l *Loop) (d *ringDriver, err error) {
 	}
 	d.entries, _ = d.ring.Entries()
 	d.buffers, err = d.ring.NewBufRing(iouring.BufRingOptions{
-		Group: streamGroup, Buffers: streamBuffers, Size: min(streamBuffer, l.opts.ReadBuffer),
+		Group: streamGroup, Buffers: sizes.buffers, Size: min(streamBuffer, l.opts.ReadBuffer),
 	})
 	if err == nil {
 		d.waker, err = iouring.NewWaker()
@@ -362,7 +364,7 @@ func again(errno unix.Errno) bool {
 func tryRing() (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	r, err := iouring.New(ringOptions())
+	r, err := iouring.New(usualSizes.options())
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,12 @@ import (
 const successorEnv = "REACTOR_TEST_SUCCESSOR"
 
 // succeed serves on descriptor 3 until its input ends.
-func succeed(string) {
-	l, err := New(Options{})
+func succeed(driver string) {
+	d := Epoll
+	if driver == IOURing.String() {
+		d = IOURing
+	}
+	l, err := New(Options{Driver: d})
 	if err == nil {
 		_, err = l.ListenFile(ListenConfig{}, os.NewFile(3, "listener"), func(*Conn) Handler { return signed("new") })
 	}
@@ -108,7 +112,7 @@ func testHandOverDropsNoConnectionAttempt(t *testing.T, driver Driver) {
 		t.Fatal(err)
 	}
 	successor := exec.Command(executable)
-	successor.Env = append(os.Environ(), successorEnv+"=1")
+	successor.Env = append(os.Environ(), successorEnv+"="+driver.String())
 	successor.ExtraFiles = []*os.File{f}
 	successor.Stderr = os.Stderr
 	stdin, err := successor.StdinPipe()
