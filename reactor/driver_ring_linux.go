@@ -32,7 +32,6 @@ type ringDriver struct {
 
 	one     [1]iouring.Completion
 	lent    lent        // a buffer that a handler has
-	early   []early     // completions that were taken to make room
 	ready   []teller    // have something to tell that was kept, in the order in which they came
 	starved []teller    // met an empty supply of buffers
 	closing []int       // descriptors to close when what has been queued is submitted
@@ -64,11 +63,6 @@ type completer interface{ completed(c *iouring.Completion) }
 
 // A teller has something to do that does not wait for the kernel.
 type teller interface{ tell() }
-
-type early struct {
-	op         ringOp
-	completion iouring.Completion
-}
 
 // lent is a buffer that a handler has, or had when it panicked.
 type lent struct {
@@ -158,35 +152,13 @@ func (d *ringDriver) close() error {
 
 // get takes a place in the submission queue, and makes one where there is none.
 func (d *ringDriver) get() (iouring.Entry, error) {
-	for {
-		e, err := d.ring.Get()
-		if err == nil || !errors.Is(err, iouring.ErrFull) {
-			return e, err
-		}
-		if err := d.makeRoom(); err != nil {
-			return e, err
+	e, err := d.ring.Get()
+	if errors.Is(err, iouring.ErrFull) {
+		if _, err = d.ring.Submit(); err == nil {
+			e, err = d.ring.Get()
 		}
 	}
-}
-
-// makeRoom submits what is queued.
-func (d *ringDriver) makeRoom() error {
-	_, err := d.ring.Submit()
-	if errors.Is(err, unix.EBUSY) { // completions are in the way
-		d.takeEarly()
-		return nil
-	}
-	return err
-}
-
-// takeEarly takes completions without telling of them. Their slots are free after that, so what stands there is kept.
-func (d *ringDriver) takeEarly() {
-	var one [1]iouring.Completion
-	for d.ring.Ready() > 0 {
-		if d.ring.Reap(one[:]) == 1 {
-			d.early = append(d.early, early{d.take(&one[0]), one[0]})
-		}
-	}
+	return e, err
 }
 
 // expect says what an entry is for.
@@ -233,8 +205,10 @@ func (d *ringDriver) drop(tok iouring.Token) {
 		d.ops[slot] = ringOp{}
 	}
 	err := d.ring.Drop(tok)
-	for errors.Is(err, iouring.ErrFull) && d.makeRoom() == nil {
-		err = d.ring.Drop(tok)
+	if errors.Is(err, iouring.ErrFull) {
+		if _, err = d.ring.Submit(); err == nil {
+			err = d.ring.Drop(tok)
+		}
 	}
 	if err != nil && !errors.Is(err, iouring.ErrStale) {
 		d.loop.report(fmt.Errorf("reactor: %w", err)) // the ring is of no use any more, which wait will say
@@ -246,7 +220,7 @@ func (d *ringDriver) closeLater(fd int) { d.closing = append(d.closing, fd) }
 
 // wait submits, waits, and tells.
 func (d *ringDriver) wait(timeout time.Duration) (n int, err error) {
-	if len(d.ready)+len(d.starved)+len(d.early)+len(d.closing) > 0 {
+	if len(d.ready)+len(d.starved)+len(d.closing) > 0 {
 		timeout = 0
 	}
 	return d.step(timeout)
@@ -255,12 +229,6 @@ func (d *ringDriver) wait(timeout time.Duration) (n int, err error) {
 // step is wait, for as long as it is told.
 func (d *ringDriver) step(timeout time.Duration) (n int, err error) {
 	d.takeBack() // a handler may have panicked
-	for len(d.early) > 0 {
-		next := d.early[0]
-		d.early = d.early[1:]
-		d.dispatch(next.op, &next.completion)
-		n++
-	}
 	// Before anything is submitted, because the buffers are back, and nobody should get them first who had some.
 	d.tellAll(&d.starved)
 	ready, err := d.ring.SubmitAndWait(1, timeout)

@@ -165,3 +165,50 @@ func testPauseBeforeTheFirstPacket(t *testing.T, driver Driver) {
 		t.Errorf("%q", s)
 	}
 }
+
+// What came while a handler stopped to read is told when it reads again, in order and all of it, however much that is.
+func TestPacketsWaitForWhoPaused(t *testing.T) { eachDriver(t, testPacketsWaitForWhoPaused) }
+
+func testPacketsWaitForWhoPaused(t *testing.T, driver Driver) {
+	const total = 100 // more than a driver has buffers, and less than the socket has room for
+	l := start(t, Options{Driver: driver})
+	got := make(chan int, total+1)
+	paused := make(chan struct{}, total)
+	h := &packets{data: func(p *PacketConn, b []byte, _ netip.AddrPort) {
+		got <- len(b)
+		if len(b)%7 == 0 {
+			p.Pause()
+			paused <- struct{}{}
+		}
+	}}
+	p, err := l.ListenPacket("udp4", "127.0.0.1:0", h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("udp", p.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	held := make(chan struct{})
+	l.Post(func() { <-held })
+	for n := range total {
+		if _, err := c.Write(make([]byte, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(held)
+	for n := range total {
+		if size := <-got; size != n {
+			t.Fatalf("datagram of %d bytes; want %d", size, n)
+		}
+		if n%7 == 0 {
+			<-paused
+			on(t, l, func() {})
+			if len(got) > 0 {
+				t.Fatal("delivered while paused")
+			}
+			on(t, l, p.Resume)
+		}
+	}
+}

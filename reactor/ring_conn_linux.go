@@ -121,7 +121,7 @@ func (d *ringDriver) read(c *Conn, on bool) error {
 
 func (d *ringDriver) unread(c *Conn) bool {
 	// Completions that nobody has looked at may be of any connection.
-	return unread(c.fd) > 0 || d.of(c).held.size > 0 || d.ring.Ready() > 0 || len(d.early) > 0
+	return unread(c.fd) > 0 || d.of(c).held.size > 0 || d.ring.Ready() > 0
 }
 
 func (rc *ringConn) enqueue(list *[]teller) {

@@ -60,11 +60,6 @@ func (rl *ringListener) completed(c *iouring.Completion) {
 		rl.accept, rl.stops = 0, false
 	}
 	switch {
-	case l.closed: // after that was taken from the ring
-		if res >= 0 {
-			unix.Close(int(res))
-		}
-		return
 	case res >= 0:
 	case again(unix.Errno(-res)):
 	case !l.acceptFailed(os.NewSyscallError("accept4", unix.Errno(-res))):
