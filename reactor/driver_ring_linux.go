@@ -73,7 +73,9 @@ type lent struct {
 // ringSizes are how much a driver has of what may run out.
 type ringSizes struct{ entries, completions, buffers int }
 
-var usualSizes = ringSizes{entries: 1024, completions: 4096, buffers: 512}
+// usualSizes: a full submission queue is submitted, and one of 64 entries without telling Go's scheduler (decision 25 says
+// when that is right), which would find a thread for others and wake the runtime's monitor again and again.
+var usualSizes = ringSizes{entries: 64, completions: 4096, buffers: 512}
 
 const (
 	streamGroup = 0
