@@ -70,6 +70,9 @@ type lent struct {
 	c    iouring.Completion
 }
 
+// closePause is for how long the end of an operation is waited for that was cancelled.
+const closePause = 100 * time.Millisecond
+
 // ringSizes are how much a driver has of what may run out.
 type ringSizes struct{ entries, completions, buffers int }
 
@@ -144,6 +147,16 @@ func (d *ringDriver) wake() error { return d.waker.Wake() }
 
 // close cancels what is in flight and waits for it: no memory is the kernel's after that.
 func (d *ringDriver) close() error {
+	// Connections have cancelled their own, each by its token. The ring would cancel all again, and for each the kernel
+	// would look at all. What is left is the waker's.
+	for before := d.ring.Live() + 1; d.ring.Live() > 1 && d.ring.Live() < before; {
+		before = d.ring.Live()
+		if _, err := d.ring.SubmitAndWait(1, closePause); err != nil {
+			break // as Close will say
+		}
+		for d.ring.Reap(d.one[:]) > 0 {
+		}
+	}
 	err := errors.Join(d.waker.Close(), d.ring.Close())
 	for _, fd := range d.closing {
 		unix.Close(fd)
