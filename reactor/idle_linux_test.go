@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"errors"
+	"io"
 	"net"
 	"runtime"
 	"testing"
@@ -100,4 +101,41 @@ func BenchmarkIdleConnection(b *testing.B) {
 	b.ReportMetric(used, "heap-B/conn")
 	b.ReportMetric(float64(n), "conns")
 	b.ReportMetric(0, "ns/op") // no time is meant
+}
+
+// Requests that are answered allocate nothing, by the count of the allocator: neither the loop nor the standard
+// library's end of the connections.
+func TestRequestsAllocateNothing(t *testing.T) { eachDriver(t, testRequestsAllocateNothing) }
+
+func testRequestsAllocateNothing(t *testing.T, driver Driver) {
+	const rounds, conns = 300, 8
+	l := start(t, Options{Driver: driver})
+	s := serve(t, l, echoes)
+	all := make([]net.Conn, conns)
+	for i := range all {
+		all[i] = dial(t, s)
+	}
+	b := make([]byte, 128)
+	exchange := func() {
+		for range rounds {
+			for _, c := range all {
+				if _, err := c.Write(b); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, c := range all {
+				if _, err := io.ReadFull(c, b); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	exchange()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	exchange()
+	runtime.ReadMemStats(&after)
+	if n := after.Mallocs - before.Mallocs; n > rounds {
+		t.Errorf("%d allocations for %d requests", n, rounds*conns)
+	}
 }
