@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -17,11 +18,14 @@ type ringConn struct {
 	poll    iouring.Token // for the end of connecting, or of everything
 	// Receiving goes on for a moment when it was turned off. What came is held, up to what is on its way when the
 	// first of it arrives: then the operation is cancelled. So a program that stops and goes on costs nothing.
-	held   output
-	end    bool  // the peer's, after held
-	err    error // likewise
-	give   func(fd int)
-	stops  bool // receive is being cancelled
+	held  output
+	end   bool  // the peer's, after held
+	err   error // likewise
+	give  func(fd int)
+	stops bool // receive is being cancelled
+	// The end of a unix socket that comes together with the last bytes is lost to an operation that goes on (seen with
+	// 6.18): it takes the bytes, and waits. One that begins looks first. TCP tells it.
+	once   bool
 	queued bool // in d.ready or d.starved
 }
 
@@ -31,7 +35,8 @@ const maxPieces = 8
 // of returns the connection's state. There may be none before attach, when output has been written already.
 func (d *ringDriver) of(c *Conn) *ringConn {
 	if c.ring == nil {
-		c.ring = &ringConn{d: d, c: c}
+		domain, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+		c.ring = &ringConn{d: d, c: c, once: err == nil && domain == unix.AF_UNIX}
 	}
 	return c.ring
 }
@@ -137,7 +142,11 @@ func (rc *ringConn) arm() error {
 		return nil
 	}
 	e, err := rc.d.get()
-	if err == nil {
+	switch {
+	case err != nil:
+	case rc.once:
+		err = errors.Join(e.SetBufferGroup(streamGroup), e.Recv(rc.c.fd, nil, 0))
+	default:
 		err = e.RecvMultishot(rc.c.fd, 0, streamGroup)
 	}
 	if err != nil {
@@ -340,6 +349,7 @@ func (d *ringDriver) detach(c *Conn, give func(fd int)) {
 			}
 		}
 		switch {
+		case c.gone:
 		case !rc.idle(): // to be continued when it is
 		case rc.held.size > 0: // a handler is running, and is not to be called inside of that
 			rc.enqueue(&d.ready)
