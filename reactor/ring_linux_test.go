@@ -257,3 +257,43 @@ func testFilesThatAreNotOnDisk(t *testing.T, driver Driver) {
 		t.Errorf("%q; want %q and %q", errs, wantPipe, wantAppend)
 	}
 }
+
+// The loop looks when the peer's bytes and its end, or its reset, have come together.
+func TestEndThatComesWithTheLastBytes(t *testing.T) { eachDriver(t, testEndThatComesWithTheLastBytes) }
+
+func testEndThatComesWithTheLastBytes(t *testing.T, driver Driver) {
+	for _, network := range []string{"tcp", "unix"} {
+		for _, reset := range []bool{false, true} {
+			if network == "unix" && reset {
+				continue
+			}
+			l := start(t, Options{Driver: driver})
+			address := "127.0.0.1:0"
+			if network == "unix" {
+				address = t.TempDir() + "/s"
+			}
+			r := newRecorder(t)
+			r.eof = func(c *Conn) { c.Close() }
+			s, err := l.Listen(network, address, func(*Conn) Handler { return r })
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := dial(t, s)
+			say(t, c, "first")
+			r.expect("open", "data first")
+			held := make(chan struct{})
+			l.Post(func() { <-held })
+			say(t, c, "last")
+			if reset {
+				c.(*net.TCPConn).SetLinger(0)
+			}
+			c.Close()
+			close(held)
+			select {
+			case <-r.closed:
+			case <-time.After(patience):
+				t.Errorf("%s, reset %v: nothing was told of the end", network, reset)
+			}
+		}
+	}
+}
