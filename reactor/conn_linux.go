@@ -36,13 +36,15 @@ type Conn struct {
 	late     bool // Close was called, but the handshake goes on for what was written
 	half     bool // writing half is, or will be, shut down
 	halfDone bool
-	tlsEnded bool // EOF was called for an end that TLS has seen
-	ended    bool // the peer has shut down its half
-	full     bool // output is above the high mark, and has not come down to the low one
-	paused   bool // by the program
-	reading  bool // as the driver was told
-	heard    bool // input came since the last look, while draining
-	dirty    bool // in loop.dirty
+	tlsEnded bool  // EOF was called for an end that TLS has seen
+	ended    bool  // the peer has shut down its half
+	full     bool  // output is above the high mark, and has not come down to the low one
+	paused   bool  // by the program
+	reading  bool  // as the driver was told
+	spoke    bool  // input has come, ever
+	looks    uint8 // while draining, how often it was found silent before it ever spoke
+	heard    bool  // input came since the last look, while draining
+	dirty    bool  // in loop.dirty
 }
 
 // Loop returns the loop that the connection is on.
@@ -278,7 +280,7 @@ func (c *Conn) input(b []byte) {
 		return // read before that, or on its way
 	}
 	c.loop.current = c
-	c.heard = true
+	c.heard, c.spoke = true, true
 	if c.tls != nil {
 		c.tls.input(b)
 		return
