@@ -45,8 +45,8 @@ func startRing(t *testing.T, opts Options, sizes ringSizes) *Loop {
 // More is received and sent at once than there are buffers, places for entries, and places for completions: everything
 // arrives all the same.
 func TestRingThatRunsOutOfEverything(t *testing.T) {
-	const clients, size = 60, 40_000
-	l := startRing(t, Options{ReadBuffer: 100, HighWater: 10_000}, ringSizes{entries: 4, completions: 8, buffers: 2})
+	const clients, size = 20, 10_000
+	l := startRing(t, Options{ReadBuffer: 100, HighWater: 4000}, ringSizes{entries: 4, completions: 8, buffers: 2})
 	s := serve(t, l, echoes)
 	var all sync.WaitGroup
 	held := make(chan struct{})
