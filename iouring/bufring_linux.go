@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -144,7 +143,7 @@ func (g *group) add(id uint16) {
 // number, and Go stores words: both go together, which is right because both are ours to write.
 func (g *group) publish() {
 	word := (*uint32)(unsafe.Pointer(&g.entries[0].ID))
-	atomic.StoreUint32(word, uint32(g.first)|uint32(g.tail)<<16)
+	storeRelease(word, uint32(g.first)|uint32(g.tail)<<16) // after the entries; the kernel loads it with acquire order
 }
 
 // Group returns the group's number.

@@ -225,11 +225,15 @@ func (r *Ring) end(left, wait time.Duration) error {
 	if left <= 0 {
 		return fmt.Errorf("%w: %d after %v (cancelling them: %v)", ErrInFlight, r.live, r.attempt, cancelled)
 	}
+	// Not again as long as operations end: the kernel looks at all of them to cancel them, and each call completes a few.
 	flags := syscalls.IORING_ENTER_GETEVENTS | syscalls.IORING_ENTER_EXT_ARG | r.enterFlags
-	if errno := r.sleep(1, min(left, wait), Wait{}, flags); errno == unix.EEXIST {
-		return enterError(errno)
-	}
-	for r.Reap(none[:]) > 0 {
+	for before := r.live + 1; r.live > 0 && r.live < before; {
+		before = r.live
+		if errno := r.sleep(1, min(left, wait), Wait{}, flags); errno == unix.EEXIST {
+			return enterError(errno)
+		}
+		for r.Reap(none[:]) > 0 {
+		}
 	}
 	return nil
 }

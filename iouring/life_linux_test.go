@@ -56,6 +56,36 @@ func TestCloseAwaitsWhatIsInFlight(t *testing.T) {
 }
 
 // TestCloseClosesWhatNobodyTook leaves descriptors in completions that nobody looks at; newRing counts.
+// Close has as many calls as there are operations in flight at the most, and looks at all of them once: it does not run out
+// of time where there are many.
+func TestCloseEndsThousands(t *testing.T) {
+	r := newRing(t, Options{SingleIssuer: true, CloseTimeout: longest})
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ends[0])
+	defer unix.Close(ends[1])
+	for range 8_000 {
+		e, err := r.Get()
+		if errors.Is(err, ErrFull) {
+			if _, err := r.Submit(); err != nil {
+				t.Fatal(err)
+			}
+			e, err = r.Get()
+		}
+		if err == nil {
+			err = e.PollAdd(ends[0], unix.POLLIN)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCloseClosesWhatNobodyTook(t *testing.T) {
 	eachKind(t, func(t *testing.T, r *Ring) {
 		l, at := listener(t)

@@ -20,7 +20,9 @@ import (
 // at a time, never read, or flood. Each byte carries whose it is: the client's number and where in its stream it
 // stands. The server checks what it gets and sends it back, and the client checks that. Afterwards every connection
 // that was opened has been closed, once, and nothing is left.
-func TestChurn(t *testing.T) {
+func TestChurn(t *testing.T) { eachDriver(t, testChurn) }
+
+func testChurn(t *testing.T, driver Driver) {
 	total := 3000
 	switch {
 	case os.Getenv("RING3_SOAK") != "":
@@ -31,7 +33,7 @@ func TestChurn(t *testing.T) {
 	const workers = 16
 	const high, buffer = 64 << 10, 16 << 10
 	server := &churnServer{live: make(map[*Conn]*churnConn)}
-	l := start(t, Options{HighWater: high, ReadBuffer: buffer})
+	l := start(t, Options{Driver: driver, HighWater: high, ReadBuffer: buffer})
 	s := serve(t, l, server.accept)
 
 	var next atomic.Int64

@@ -15,7 +15,8 @@ type Conn struct {
 	loop    *Loop
 	handler Handler
 	fd      int
-	slot    uint64 // the driver's
+	slot    uint64    // the epoll driver's
+	ring    *ringConn // the io_uring driver's
 	out     output
 	alarm   alarm // for the earliest deadline
 	readBy  int64 // deadlines, in ticks; 0: none
@@ -23,6 +24,9 @@ type Conn struct {
 	dialBy  int64    // for Open
 	tls     *tlsConn // nil without
 	reason  error    // why it is closing
+	keptAt  uint64   // number of the loop's wait in or before which output began to be kept
+
+	released func(net.Conn, error) // who gets the connection when the driver has let go of it
 
 	opened   bool // Open was called
 	dialing  bool
@@ -32,13 +36,15 @@ type Conn struct {
 	late     bool // Close was called, but the handshake goes on for what was written
 	half     bool // writing half is, or will be, shut down
 	halfDone bool
-	tlsEnded bool // EOF was called for an end that TLS has seen
-	ended    bool // the peer has shut down its half
-	full     bool // output is above the high mark, and has not come down to the low one
-	paused   bool // by the program
-	reading  bool // as the driver was told
-	heard    bool // input came since the last look, while draining
-	dirty    bool // in loop.dirty
+	tlsEnded bool  // EOF was called for an end that TLS has seen
+	ended    bool  // the peer has shut down its half
+	full     bool  // output is above the high mark, and has not come down to the low one
+	paused   bool  // by the program
+	reading  bool  // as the driver was told
+	spoke    bool  // input has come, ever
+	looks    uint8 // while draining, how often it was found silent before it ever spoke
+	heard    bool  // input came since the last look, while draining
+	dirty    bool  // in loop.dirty
 }
 
 // Loop returns the loop that the connection is on.
@@ -70,7 +76,7 @@ func (c *Conn) SetHandler(h Handler) {
 //
 // Errors: [ErrClosed], also after CloseWrite and Close; [ErrWriteLimit].
 func (c *Conn) Write(b []byte) error {
-	if c.gone || c.half || c.closing {
+	if c.gone || c.half || c.closing || c.released != nil {
 		return ErrClosed
 	}
 	if c.Buffered()+len(b) > c.loop.opts.WriteLimit {
@@ -95,6 +101,9 @@ func (c *Conn) write(b []byte) error {
 	}
 	if len(b) == 0 {
 		return nil
+	}
+	if c.out.size == 0 {
+		c.keptAt = c.loop.waits
 	}
 	c.out.append(&c.loop.supply, b)
 	c.needFlush()
@@ -134,7 +143,7 @@ func (c *Conn) Resume() { c.paused = false; c.updateRead() }
 
 // CloseWrite ends the writing half when all output is sent: the peer reads to the end, and may go on writing.
 func (c *Conn) CloseWrite() error {
-	if c.gone || c.closing {
+	if c.gone || c.closing || c.released != nil {
 		return ErrClosed
 	}
 	if c.half {
@@ -271,7 +280,7 @@ func (c *Conn) input(b []byte) {
 		return // read before that, or on its way
 	}
 	c.loop.current = c
-	c.heard = true
+	c.heard, c.spoke = true, true
 	if c.tls != nil {
 		c.tls.input(b)
 		return
@@ -381,6 +390,18 @@ func (c *Conn) shut(err error) {
 		c.tls.stop()
 	}
 	c.loop.current = c
+	done := c.released
+	c.released = nil
+	if done == nil {
+		c.handler.Closed(c, err)
+		return
+	}
+	defer func() { // whether or not the handler panics
+		if err == nil {
+			err = ErrClosed
+		}
+		done(nil, err)
+	}()
 	c.handler.Closed(c, err)
 }
 

@@ -15,10 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestEchoReturnsWhatWasSent(t *testing.T) {
+func TestEchoReturnsWhatWasSent(t *testing.T) { eachDriver(t, testEchoReturnsWhatWasSent) }
+
+func testEchoReturnsWhatWasSent(t *testing.T, driver Driver) {
 	for _, network := range []string{"tcp", "tcp4", "tcp6", "unix"} {
 		t.Run(network, func(t *testing.T) {
-			l := start(t, Options{ReadBuffer: 4099})
+			l := start(t, Options{Driver: driver, ReadBuffer: 4099})
 			address := map[string]string{"tcp6": "[::1]:0", "unix": filepath.Join(t.TempDir(), "s")}[network]
 			if address == "" {
 				address = "127.0.0.1:0"
@@ -45,9 +47,11 @@ func TestEchoReturnsWhatWasSent(t *testing.T) {
 	}
 }
 
-func TestHalfClose(t *testing.T) {
+func TestHalfClose(t *testing.T) { eachDriver(t, testHalfClose) }
+
+func testHalfClose(t *testing.T, driver Driver) {
 	t.Run("the peer first", func(t *testing.T) {
-		l := start(t, Options{})
+		l := start(t, Options{Driver: driver})
 		r := newRecorder(t)
 		r.eof = func(c *Conn) {
 			if err := c.Write([]byte("and on")); err != nil {
@@ -65,7 +69,7 @@ func TestHalfClose(t *testing.T) {
 		r.expectClosed(nil)
 	})
 	t.Run("the handler first", func(t *testing.T) {
-		l := start(t, Options{})
+		l := start(t, Options{Driver: driver})
 		r := newRecorder(t)
 		r.open = func(c *Conn) {
 			err := errors.Join(c.Write([]byte("last words")), c.CloseWrite(), c.CloseWrite())
@@ -84,8 +88,10 @@ func TestHalfClose(t *testing.T) {
 	})
 }
 
-func TestCloseSendsWhatWasWritten(t *testing.T) {
-	l := start(t, Options{WriteLimit: 64 << 20})
+func TestCloseSendsWhatWasWritten(t *testing.T) { eachDriver(t, testCloseSendsWhatWasWritten) }
+
+func testCloseSendsWhatWasWritten(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver, WriteLimit: 64 << 20})
 	sent := bytes.Repeat([]byte("0123456789"), 3<<20) // more than the queues of both ends take
 	r := newRecorder(t)
 	r.open = func(c *Conn) {
@@ -104,8 +110,10 @@ func TestCloseSendsWhatWasWritten(t *testing.T) {
 	r.expectClosed(nil)
 }
 
-func TestAbortResets(t *testing.T) {
-	l := start(t, Options{})
+func TestAbortResets(t *testing.T) { eachDriver(t, testAbortResets) }
+
+func testAbortResets(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	reason := errors.New("enough")
 	r := newRecorder(t)
 	r.data = func(c *Conn, _ []byte) { c.Write([]byte("x")); c.Abort(reason) }
@@ -117,9 +125,11 @@ func TestAbortResets(t *testing.T) {
 	r.expectClosed(reason)
 }
 
-func TestPeerThatResets(t *testing.T) {
+func TestPeerThatResets(t *testing.T) { eachDriver(t, testPeerThatResets) }
+
+func testPeerThatResets(t *testing.T, driver Driver) {
 	for _, paused := range []bool{false, true} {
-		l := start(t, Options{})
+		l := start(t, Options{Driver: driver})
 		r := newRecorder(t)
 		r.open = func(c *Conn) {
 			if paused {
@@ -147,8 +157,10 @@ func TestPeerThatResets(t *testing.T) {
 	}
 }
 
-func TestInputBeforeAnEndIsDelivered(t *testing.T) {
-	l := start(t, Options{})
+func TestInputBeforeAnEndIsDelivered(t *testing.T) { eachDriver(t, testInputBeforeAnEndIsDelivered) }
+
+func testInputBeforeAnEndIsDelivered(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	r := newRecorder(t)
 	r.open = func(c *Conn) { c.Pause() }
 	dir := t.TempDir()
@@ -176,9 +188,11 @@ func TestInputBeforeAnEndIsDelivered(t *testing.T) {
 
 // The peer writes and does not read. What the program keeps of it stays below the mark and one buffer, and it all
 // comes back in the end.
-func TestSlowReaderBoundsMemory(t *testing.T) {
+func TestSlowReaderBoundsMemory(t *testing.T) { eachDriver(t, testSlowReaderBoundsMemory) }
+
+func testSlowReaderBoundsMemory(t *testing.T, driver Driver) {
 	const high, buffer = 100_000, 10_000
-	l := start(t, Options{HighWater: high, LowWater: 20_000, ReadBuffer: buffer})
+	l := start(t, Options{Driver: driver, HighWater: high, LowWater: 20_000, ReadBuffer: buffer})
 	var most atomic.Int64
 	r := newRecorder(t)
 	r.calls = make(chan string, 100_000)
@@ -246,8 +260,10 @@ func unsent(t *testing.T, c net.Conn) (n int) {
 	return n
 }
 
-func TestWriteLimit(t *testing.T) {
-	l := start(t, Options{HighWater: 1000, WriteLimit: 1 << 20})
+func TestWriteLimit(t *testing.T) { eachDriver(t, testWriteLimit) }
+
+func testWriteLimit(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver, HighWater: 1000, WriteLimit: 1 << 20})
 	r := newRecorder(t)
 	var refused error
 	r.data = func(c *Conn, _ []byte) {
@@ -263,15 +279,21 @@ func TestWriteLimit(t *testing.T) {
 	}
 }
 
-func TestAcceptMayRefuse(t *testing.T) {
-	l := start(t, Options{})
+func TestAcceptMayRefuse(t *testing.T) { eachDriver(t, testAcceptMayRefuse) }
+
+func testAcceptMayRefuse(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	c := dial(t, serve(t, l, func(*Conn) Handler { return nil }))
 	ends(t, c)
 }
 
 // Whoever shares a connection, as a child does that inherited it, may make it blocking.
 func TestConnectionThatOthersMakeBlocking(t *testing.T) {
-	l := start(t, Options{WriteLimit: 64 << 20})
+	eachDriver(t, testConnectionThatOthersMakeBlocking)
+}
+
+func testConnectionThatOthersMakeBlocking(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver, WriteLimit: 64 << 20})
 	r := newRecorder(t)
 	r.open = func(c *Conn) {
 		if err := unix.SetNonblock(c.fd, false); err != nil {
@@ -288,8 +310,10 @@ func TestConnectionThatOthersMakeBlocking(t *testing.T) {
 }
 
 // Closed is the last that a handler hears, so it is not called inside of what the handler calls.
-func TestCloseWriteOfTheLastHalf(t *testing.T) {
-	l := start(t, Options{})
+func TestCloseWriteOfTheLastHalf(t *testing.T) { eachDriver(t, testCloseWriteOfTheLastHalf) }
+
+func testCloseWriteOfTheLastHalf(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	r := newRecorder(t)
 	r.eof = func(c *Conn) {
 		if err := c.CloseWrite(); err != nil {
@@ -319,8 +343,10 @@ func TestCloseWriteOfTheLastHalf(t *testing.T) {
 	})
 }
 
-func TestAbortAfterClose(t *testing.T) {
-	l := start(t, Options{})
+func TestAbortAfterClose(t *testing.T) { eachDriver(t, testAbortAfterClose) }
+
+func testAbortAfterClose(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	reason := errors.New("enough")
 	r := newRecorder(t)
 	r.data = func(c *Conn, _ []byte) { c.Close(); c.Abort(reason); c.Abort(nil) }
@@ -332,9 +358,11 @@ func TestAbortAfterClose(t *testing.T) {
 	r.expectClosed(reason)
 }
 
-func TestNilHandlerIgnoresEverything(t *testing.T) {
+func TestNilHandlerIgnoresEverything(t *testing.T) { eachDriver(t, testNilHandlerIgnoresEverything) }
+
+func testNilHandlerIgnoresEverything(t *testing.T, driver Driver) {
 	reports := make(chan error, 10)
-	l := start(t, Options{Report: func(err error) { reports <- err }})
+	l := start(t, Options{Driver: driver, Report: func(err error) { reports <- err }})
 	s := serve(t, l, func(c *Conn) Handler { c.Post(func(c *Conn) { c.SetHandler(nil) }); return echo{} })
 	on(t, l, func() {
 		c, err := l.Dial("tcp", s.Addr().String(), 0, nil)
@@ -354,8 +382,10 @@ func TestNilHandlerIgnoresEverything(t *testing.T) {
 }
 
 // A connection that ends before the loop has taken it on is not taken on.
-func TestConnectionThatEndsAtOnce(t *testing.T) {
-	l := start(t, Options{})
+func TestConnectionThatEndsAtOnce(t *testing.T) { eachDriver(t, testConnectionThatEndsAtOnce) }
+
+func testConnectionThatEndsAtOnce(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	s := serve(t, l, echoes)
 	r := newRecorder(t)
 	on(t, l, func() {

@@ -57,6 +57,9 @@ func (c *Conn) expired() {
 	case by == 0:
 	case by > c.loop.timers.now:
 		c.updateAlarm()
+	case c.writeBy == by && c.out.size > 0 && c.keptAt == c.loop.waits:
+		// It was written after the deadline, and the driver had no time to try.
+		c.loop.timers.start(&c.alarm, c.loop.ticks()+1)
 	default:
 		c.loop.current = c
 		c.failed(os.ErrDeadlineExceeded)

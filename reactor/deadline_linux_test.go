@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-func TestDeadlines(t *testing.T) {
+func TestDeadlines(t *testing.T) { eachDriver(t, testDeadlines) }
+
+func testDeadlines(t *testing.T, driver Driver) {
 	const short = 20 * time.Millisecond
 	t.Run("read", func(t *testing.T) {
-		l := start(t, Options{})
+		l := start(t, Options{Driver: driver})
 		r := newRecorder(t)
 		var set time.Time
 		r.open = func(c *Conn) { c.SetReadDeadline(time.Now().Add(time.Hour)) }
@@ -24,7 +26,7 @@ func TestDeadlines(t *testing.T) {
 		}
 	})
 	t.Run("moved on", func(t *testing.T) {
-		l := start(t, Options{})
+		l := start(t, Options{Driver: driver})
 		r := newRecorder(t)
 		moved := 0
 		var last time.Time
@@ -46,7 +48,7 @@ func TestDeadlines(t *testing.T) {
 		}
 	})
 	t.Run("write", func(t *testing.T) {
-		l := start(t, Options{})
+		l := start(t, Options{Driver: driver})
 		r := newRecorder(t)
 		r.open = func(c *Conn) {
 			c.Write(make([]byte, 10<<20))
@@ -57,7 +59,7 @@ func TestDeadlines(t *testing.T) {
 		r.expectClosed(os.ErrDeadlineExceeded)
 	})
 	t.Run("of output that is sent", func(t *testing.T) {
-		l := start(t, Options{})
+		l := start(t, Options{Driver: driver})
 		r := newRecorder(t)
 		r.open = func(c *Conn) {
 			c.SetWriteDeadline(time.Now().Add(time.Millisecond))
@@ -70,8 +72,10 @@ func TestDeadlines(t *testing.T) {
 }
 
 // Close sends what was written, however long ago the peer should have said something.
-func TestReadDeadlineEndsWithClose(t *testing.T) {
-	l := start(t, Options{WriteLimit: 64 << 20})
+func TestReadDeadlineEndsWithClose(t *testing.T) { eachDriver(t, testReadDeadlineEndsWithClose) }
+
+func testReadDeadlineEndsWithClose(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver, WriteLimit: 64 << 20})
 	const size = 16 << 20
 	r := newRecorder(t)
 	passed := make(chan struct{})
@@ -91,8 +95,10 @@ func TestReadDeadlineEndsWithClose(t *testing.T) {
 }
 
 // Dial's timeout and the program's deadline are two.
-func TestDeadlineSetWhileDialing(t *testing.T) {
-	l := start(t, Options{})
+func TestDeadlineSetWhileDialing(t *testing.T) { eachDriver(t, testDeadlineSetWhileDialing) }
+
+func testDeadlineSetWhileDialing(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	s := serve(t, l, echoes)
 	r := newRecorder(t)
 	on(t, l, func() {

@@ -134,22 +134,26 @@ func takeOver(conn net.Conn) (fd int, err error) {
 	return fd, nil
 }
 
-// Release takes the connection off the loop and gives it to done as one of package net: when the driver has let go of it,
-// on the loop. The handler hears no more then. Output that is kept is lost; wait until there is none. done may get an error,
-// such as EMFILE, because package net takes a descriptor of its own: the connection is closed then.
+// Release takes the connection off the loop and gives it to done as one of package net: on the loop, when the driver has
+// let go of it. With epoll that is at once. With io_uring the handler first gets what was received meanwhile; what it writes
+// then is refused. After done the handler hears no more. Output that is kept is lost; wait until there is none. done may
+// get an error, such as EMFILE, because package net takes a descriptor of its own: the connection is closed then. Where the
+// connection ends before it is released, done gets an error after the handler's Closed.
 //
 // Errors: errors.ErrUnsupported for a connection with TLS; ENOTCONN for one that does not stand yet; [ErrClosed].
 func (c *Conn) Release(done func(net.Conn, error)) error {
 	switch {
-	case c.gone:
+	case c.gone || c.released != nil:
 		return ErrClosed
 	case c.tls != nil:
 		return &net.OpError{Op: "release", Net: "tcp", Err: errNoDescriptor}
 	case c.dialing:
 		return &net.OpError{Op: "release", Net: "tcp", Err: unix.ENOTCONN}
 	}
+	c.released = done
 	c.loop.driver.detach(c, func(fd int) {
 		c.leave()
+		c.released = nil
 		f := os.NewFile(uintptr(fd), "connection")
 		defer f.Close() // FileConn duplicates
 		done(net.FileConn(f))

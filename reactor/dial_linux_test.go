@@ -12,8 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestDial(t *testing.T) {
-	l := start(t, Options{})
+func TestDial(t *testing.T) { eachDriver(t, testDial) }
+
+func testDial(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	s := serve(t, l, echoes)
 	t.Run("stands", func(t *testing.T) {
 		r := newRecorder(t)
@@ -131,8 +133,10 @@ func fullListener(t *testing.T) string {
 	return ""
 }
 
-func TestAdoptAndRelease(t *testing.T) {
-	l := start(t, Options{})
+func TestAdoptAndRelease(t *testing.T) { eachDriver(t, testAdoptAndRelease) }
+
+func testAdoptAndRelease(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	for _, network := range []string{"tcp", "unix"} {
 		address := "127.0.0.1:0"
 		if network == "unix" {
@@ -220,8 +224,10 @@ func TestAdoptAndRelease(t *testing.T) {
 	})
 }
 
-func TestReleaseInAccept(t *testing.T) {
-	l := start(t, Options{})
+func TestReleaseInAccept(t *testing.T) { eachDriver(t, testReleaseInAccept) }
+
+func testReleaseInAccept(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	got := make(chan net.Conn, 1)
 	r := newRecorder(t)
 	var others []int

@@ -30,10 +30,20 @@
 // # Buffers
 //
 // The bytes that [Handler.Data] gets are lent until it returns. [Conn.Write] sends what the kernel takes at once
-// and keeps a copy of the rest; when more than Options.HighWater bytes are kept, the connection is not read from
+// and keeps a copy of the rest (with io_uring: keeps a copy, and sends with all that the batch of events causes); when more than Options.HighWater bytes are kept, the connection is not read from
 // until they are down to Options.LowWater. So a peer that does not read cannot make the program grow.
 //
-// The package is not for files on disk under epoll, which are always ready, nor for protocols: it moves bytes.
-// Minimum kernel: 5.11, as for package epoll. Privilege: none. Errors match os.ErrDeadlineExceeded, [ErrClosed],
+// # Drivers
+//
+// With io_uring the kernel accepts and receives by itself, into buffers that all connections of the loop share, and one
+// call submits what a batch of events has caused and brings the next batch. It is the faster one, by a fifth for small messages
+// of many connections, and does the work of [File] as well. Where it is missing (kernels before 6.0), or forbidden by a seccomp
+// filter, as in most containers, or by the sysctl kernel.io_uring_disabled, or allowed in part, [Auto] takes epoll, and
+// [Loop.Driver] says why. A handler cannot tell the two apart but by time: see [Conn.Release]. See [decision 32].
+//
+// The package is not for protocols: it moves bytes. Minimum kernel: 5.11, as for package epoll, and 6.0 for
+// io_uring; tested are 6.1 and later. Privilege: none. Errors match os.ErrDeadlineExceeded, [ErrClosed],
 // or the errno of a system call.
+//
+// [decision 32]: https://github.com/ring3-go/ring3/blob/main/docs/adr/0032-the-ring-driver-submits-once-a-batch.md
 package reactor

@@ -50,8 +50,10 @@ func newEpollDriver(l *Loop) (driver, error) {
 	return &epollDriver{loop: l, poller: p, events: make([]epoll.Event, epollBatch), vectors: make([]unix.Iovec, 0, maxVectors)}, nil
 }
 
-func (d *epollDriver) wake() error  { return d.poller.Wake() }
-func (d *epollDriver) close() error { return d.poller.Close() }
+func (d *epollDriver) start() error     { return nil }
+func (d *epollDriver) file(fileOp) bool { return false }
+func (d *epollDriver) wake() error      { return d.poller.Wake() }
+func (d *epollDriver) close() error     { return d.poller.Close() }
 
 // wait handles one batch.
 func (d *epollDriver) wait(timeout time.Duration) (int, error) {
@@ -300,9 +302,12 @@ func (d *epollDriver) acceptSome(l *Listener) {
 	}
 }
 
-func (d *epollDriver) acceptWaiting(l *Listener) {
+func (d *epollDriver) acceptWaiting(l *Listener) { acceptAll(l) }
+
+// acceptAll accepts what waits in a listener's queue.
+func acceptAll(l *Listener) {
 	for !l.closed {
-		d.loop.current = l
+		l.loop.current = l
 		fd, err := accept(l.fd)
 		switch {
 		case err == nil:
@@ -354,10 +359,20 @@ func (d *epollDriver) receiveSome(p *PacketConn) {
 		case unix.EAGAIN:
 			return
 		case unix.EINTR:
-		case unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN, unix.ENONET, unix.EPROTO:
-			// What ICMP said of a datagram that was sent: it is lost, and the socket is as it was.
 		default:
-			p.shut(os.NewSyscallError("recvfrom", errno))
+			if !lostPacket(errno) {
+				p.shut(os.NewSyscallError("recvfrom", errno))
+			}
 		}
 	}
+}
+
+// lostPacket reports whether an error is what ICMP said of a datagram that was sent: it is lost, and the socket is as it
+// was.
+func lostPacket(errno unix.Errno) bool {
+	switch errno {
+	case unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN, unix.ENONET, unix.EPROTO:
+		return true
+	}
+	return false
 }

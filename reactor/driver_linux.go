@@ -10,6 +10,9 @@ import "time"
 // sets loop.current, so that a panic has an owner. A panic leaves wait in the middle of a batch: what was left of it must
 // be told by a later wait.
 type driver interface {
+	// start is called once, first, on the thread that calls everything else but wake.
+	start() error
+
 	// attach takes a connection, connected or about to be; its descriptor is non-blocking.
 	attach(c *Conn) error
 	// connect begins to connect an attached connection.
@@ -41,6 +44,9 @@ type driver interface {
 	// readPackets turns the reading of datagrams on or off.
 	readPackets(p *PacketConn, on bool) error
 	closePacket(p *PacketConn)
+
+	// file carries out an operation on a file, and calls workers.finished or workers.retry; or it returns false.
+	file(op fileOp) bool
 
 	// wait waits for things to happen, until the timeout is over or wake was called, tells them, and returns how
 	// many there were. A timeout of 0 does not sleep, a negative one is none. When it has waited, and before it tells

@@ -13,27 +13,38 @@ import (
 // for each operation, at the latest when the loop ends; closing the file before that is the caller's mistake and
 // the operation's error.
 type File struct {
-	loop *Loop
-	f    *os.File
+	loop   *Loop
+	f      *os.File
+	onDisk bool
 }
 
 // File makes a File of an open file, which stays the caller's to close. It is for functions that run on the loop.
-func (l *Loop) File(f *os.File) *File { return &File{l, f} }
+func (l *Loop) File(f *os.File) *File { return &File{l, f, onDisk(f)} }
 
 // ReadAt reads len(b) bytes from an offset and calls done with how many were read; fewer come with an error, io.EOF at
 // the end of the file.
 func (f *File) ReadAt(b []byte, offset int64, done func(n int, err error)) {
-	f.loop.files.do(fileOp{run: func() (int, error) { return f.f.ReadAt(b, offset) }, done: done})
+	f.do(fileOp{what: fileRead, b: b, offset: offset, done: done, run: func() (int, error) { return f.f.ReadAt(b, offset) }})
 }
 
 // WriteAt writes b at an offset.
 func (f *File) WriteAt(b []byte, offset int64, done func(n int, err error)) {
-	f.loop.files.do(fileOp{run: func() (int, error) { return f.f.WriteAt(b, offset) }, done: done})
+	f.do(fileOp{what: fileWrite, b: b, offset: offset, done: done, run: func() (int, error) { return f.f.WriteAt(b, offset) }})
 }
 
 // Sync has what was written put on the disk.
 func (f *File) Sync(done func(err error)) {
-	f.loop.files.do(fileOp{run: func() (int, error) { return 0, f.f.Sync() }, done: func(_ int, err error) { done(err) }})
+	f.do(fileOp{what: fileSync, run: func() (int, error) { return 0, f.f.Sync() }, done: func(_ int, err error) { done(err) }})
+}
+
+// do gives an operation to the driver, or to a goroutine.
+func (f *File) do(op fileOp) {
+	op.file = f.f
+	if f.onDisk && op.offset >= 0 && (len(op.b) > 0 || op.what == fileSync) && f.loop.driver.file(op) {
+		f.loop.files.inKernel++
+		return
+	}
+	f.loop.files.do(op)
 }
 
 // Blocking calls run on a goroutine that may block, and then done on the loop: for what has no way to wait. As many run
@@ -56,12 +67,30 @@ type fileOp struct {
 	done func(int, error)
 	n    int
 	err  error
+
+	// The same for a driver.
+	what   fileWhat
+	file   *os.File
+	b      []byte
+	offset int64
 }
+
+type fileWhat uint8
+
+const (
+	fileRead fileWhat = iota
+	fileWrite
+	fileSync
+)
+
+// String gives the name that os has for it.
+func (w fileWhat) String() string { return [...]string{"read", "write", "sync"}[w] }
 
 // workers do what blocks. Goroutines come with work and go when there is none.
 type workers struct {
-	loop *Loop
-	wait sync.WaitGroup
+	loop     *Loop
+	inKernel int // operations that the driver has
+	wait     sync.WaitGroup
 
 	mu      sync.Mutex
 	queue   []fileOp
@@ -128,6 +157,19 @@ func (w *workers) reap() {
 	}
 }
 
+// finished is told by the driver.
+func (w *workers) finished(op fileOp, n int, err error) {
+	w.inKernel--
+	w.loop.current = nil
+	op.done(n, err)
+}
+
+// retry is told by the driver: the operation is to be done without it.
+func (w *workers) retry(op fileOp) {
+	w.inKernel--
+	w.do(op)
+}
+
 // pending reports whether something has ended that reap has not seen.
 func (w *workers) pending() bool {
 	w.mu.Lock()
@@ -139,5 +181,5 @@ func (w *workers) pending() bool {
 func (w *workers) busy() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.working > 0 || len(w.ended) > 0
+	return w.working > 0 || len(w.ended) > 0 || w.inKernel > 0
 }

@@ -10,7 +10,11 @@ import (
 )
 
 func TestFileOperationsDoNotHoldUpTheLoop(t *testing.T) {
-	l := start(t, Options{})
+	eachDriver(t, testFileOperationsDoNotHoldUpTheLoop)
+}
+
+func testFileOperationsDoNotHoldUpTheLoop(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -29,6 +33,9 @@ func TestFileOperationsDoNotHoldUpTheLoop(t *testing.T) {
 				}
 				done <- err
 			})
+		}
+		if driver == IOURing && l.files.working > 0 {
+			t.Error("goroutines do what the kernel could")
 		}
 	})
 	for range len(sent) / part {
@@ -64,8 +71,12 @@ func TestFileOperationsDoNotHoldUpTheLoop(t *testing.T) {
 
 // A pipe blocks for as long as the test likes.
 func TestBlockingWorkLeavesTheLoopFree(t *testing.T) {
+	eachDriver(t, testBlockingWorkLeavesTheLoopFree)
+}
+
+func testBlockingWorkLeavesTheLoopFree(t *testing.T, driver Driver) {
 	reports := make(chan error, 1)
-	l := start(t, Options{Report: func(err error) { reports <- err }})
+	l := start(t, Options{Driver: driver, Report: func(err error) { reports <- err }})
 	release := make(chan struct{})
 	finished := make(chan int, 3*maxWorkers)
 	on(t, l, func() {
@@ -85,8 +96,10 @@ func TestBlockingWorkLeavesTheLoopFree(t *testing.T) {
 	}
 }
 
-func TestLoopWaitsForItsOperations(t *testing.T) {
-	l, err := New(Options{})
+func TestLoopWaitsForItsOperations(t *testing.T) { eachDriver(t, testLoopWaitsForItsOperations) }
+
+func testLoopWaitsForItsOperations(t *testing.T, driver Driver) {
+	l, err := New(Options{Driver: driver})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +118,11 @@ func TestLoopWaitsForItsOperations(t *testing.T) {
 
 // The last that a handler hears may begin an operation, which is done before the loop has ended.
 func TestOperationOfTheLastHandlerIsDone(t *testing.T) {
-	l, err := New(Options{})
+	eachDriver(t, testOperationOfTheLastHandlerIsDone)
+}
+
+func testOperationOfTheLastHandlerIsDone(t *testing.T, driver Driver) {
+	l, err := New(Options{Driver: driver})
 	if err != nil {
 		t.Fatal(err)
 	}

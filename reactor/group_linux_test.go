@@ -11,8 +11,10 @@ import (
 )
 
 // One loop alone shares its port with nobody.
-func TestGroupOfOneHasItsPortAlone(t *testing.T) {
-	g, err := NewGroup(1, Options{})
+func TestGroupOfOneHasItsPortAlone(t *testing.T) { eachDriver(t, testGroupOfOneHasItsPortAlone) }
+
+func testGroupOfOneHasItsPortAlone(t *testing.T, driver Driver) {
+	g, err := NewGroup(1, Options{Driver: driver})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,12 +28,14 @@ func TestGroupOfOneHasItsPortAlone(t *testing.T) {
 	}
 }
 
-func TestPinnedLoopRunsThere(t *testing.T) {
+func TestPinnedLoopRunsThere(t *testing.T) { eachDriver(t, testPinnedLoopRunsThere) }
+
+func testPinnedLoopRunsThere(t *testing.T, driver Driver) {
 	var allowed unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
 		t.Fatal(err)
 	}
-	g, err := NewGroup(0, Options{Pin: true})
+	g, err := NewGroup(0, Options{Driver: driver, Pin: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,14 +64,16 @@ func TestPinnedLoopRunsThere(t *testing.T) {
 	if err := errors.Join(g.Close(), <-ran); err != nil {
 		t.Error(err)
 	}
-	if _, err := NewGroup(1, Options{Pin: true, CPU: 1 << 20}); err == nil {
+	if _, err := NewGroup(1, Options{Driver: driver, Pin: true, CPU: 1 << 20}); err == nil {
 		t.Error("a processor that there is not: no error")
 	}
 }
 
-func TestGroupSharesItsListeners(t *testing.T) {
+func TestGroupSharesItsListeners(t *testing.T) { eachDriver(t, testGroupSharesItsListeners) }
+
+func testGroupSharesItsListeners(t *testing.T, driver Driver) {
 	for _, network := range []string{"tcp", "unix"} {
-		g, err := NewGroup(3, Options{})
+		g, err := NewGroup(3, Options{Driver: driver})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,8 +18,12 @@ import (
 const successorEnv = "REACTOR_TEST_SUCCESSOR"
 
 // succeed serves on descriptor 3 until its input ends.
-func succeed(string) {
-	l, err := New(Options{})
+func succeed(driver string) {
+	d := Epoll
+	if driver == IOURing.String() {
+		d = IOURing
+	}
+	l, err := New(Options{Driver: d})
 	if err == nil {
 		_, err = l.ListenFile(ListenConfig{}, os.NewFile(3, "listener"), func(*Conn) Handler { return signed("new") })
 	}
@@ -49,7 +53,11 @@ func (s signed) Data(c *Conn, _ []byte) { c.Write([]byte(s)); c.Close() }
 
 // Clients connect, one after the other, while the listener passes to another process. Each gets its answer.
 func TestHandOverDropsNoConnectionAttempt(t *testing.T) {
-	old := start(t, Options{})
+	eachDriver(t, testHandOverDropsNoConnectionAttempt)
+}
+
+func testHandOverDropsNoConnectionAttempt(t *testing.T, driver Driver) {
+	old := start(t, Options{Driver: driver})
 	s := serve(t, old, func(*Conn) Handler { return signed("old") })
 	addr := s.Addr().String()
 
@@ -104,7 +112,7 @@ func TestHandOverDropsNoConnectionAttempt(t *testing.T) {
 		t.Fatal(err)
 	}
 	successor := exec.Command(executable)
-	successor.Env = append(os.Environ(), successorEnv+"=1")
+	successor.Env = append(os.Environ(), successorEnv+"="+driver.String())
 	successor.ExtraFiles = []*os.File{f}
 	successor.Stderr = os.Stderr
 	stdin, err := successor.StdinPipe()

@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"errors"
+	"io"
 	"net"
 	"runtime"
 	"testing"
@@ -57,8 +58,10 @@ func connectMany(t testing.TB, s *Listener) int {
 }
 
 // Connections that say nothing cost nothing: the thread of their loop sleeps once, and for good.
-func TestIdleConnectionsCostNoTime(t *testing.T) {
-	l := start(t, Options{})
+func TestIdleConnectionsCostNoTime(t *testing.T) { eachDriver(t, testIdleConnectionsCostNoTime) }
+
+func testIdleConnectionsCostNoTime(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	n := connectMany(t, serve(t, l, echoes))
 	var before, after unix.Rusage
 	on(t, l, func() { unix.Getrusage(unix.RUSAGE_THREAD, &before) })
@@ -98,4 +101,41 @@ func BenchmarkIdleConnection(b *testing.B) {
 	b.ReportMetric(used, "heap-B/conn")
 	b.ReportMetric(float64(n), "conns")
 	b.ReportMetric(0, "ns/op") // no time is meant
+}
+
+// Requests that are answered allocate nothing, by the count of the allocator: neither the loop nor the standard
+// library's end of the connections.
+func TestRequestsAllocateNothing(t *testing.T) { eachDriver(t, testRequestsAllocateNothing) }
+
+func testRequestsAllocateNothing(t *testing.T, driver Driver) {
+	const rounds, conns = 300, 8
+	l := start(t, Options{Driver: driver})
+	s := serve(t, l, echoes)
+	all := make([]net.Conn, conns)
+	for i := range all {
+		all[i] = dial(t, s)
+	}
+	b := make([]byte, 128)
+	exchange := func() {
+		for range rounds {
+			for _, c := range all {
+				if _, err := c.Write(b); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, c := range all {
+				if _, err := io.ReadFull(c, b); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	exchange()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	exchange()
+	runtime.ReadMemStats(&after)
+	if n := after.Mallocs - before.Mallocs; n > rounds {
+		t.Errorf("%d allocations for %d requests", n, rounds*conns)
+	}
 }

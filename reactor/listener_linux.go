@@ -20,9 +20,10 @@ type Listener struct {
 	fd      int
 	addr    net.Addr
 	accept  func(*Conn) Handler
-	tls     *tls.Config // nil without
-	slot    uint64      // the driver's
-	retry   alarm       // when accepting is paused for want of descriptors
+	tls     *tls.Config   // nil without
+	slot    uint64        // the epoll driver's
+	ring    *ringListener // the io_uring driver's
+	retry   alarm         // when accepting is paused for want of descriptors
 	closing atomic.Bool
 
 	mu     sync.Mutex
@@ -248,7 +249,7 @@ func (l *Loop) makeConn(fd int) *Conn {
 
 // Shutdown ends the loop gently. Listeners take what waits in their queues and close. Each connection whose handler is
 // a [Drainer] is told, and closes by its own protocol; each other one is closed when nothing that the kernel has
-// received is undelivered and all output is sent. When the last is closed, Run returns. When ctx ends first, what is
+// received is undelivered and all output is sent; one that has never sent anything gets a tenth of a second for that. When the last is closed, Run returns. When ctx ends first, what is
 // left is closed as by [Loop.Close], and Shutdown returns ctx's error. It waits for that, so it is not for handlers:
 // they use a goroutine.
 func (l *Loop) Shutdown(ctx context.Context) error {
@@ -294,7 +295,10 @@ func (l *Loop) drainTick() {
 	l.AfterFunc(drainPause, l.drainTick)
 }
 
-const drainPause = 5 * time.Millisecond
+const (
+	drainPause  = 5 * time.Millisecond
+	silentLooks = 20
+)
 
 func (c *Conn) drainIfIdle() {
 	if _, ok := c.handler.(Drainer); ok || c.closing || !c.opened {
@@ -302,6 +306,10 @@ func (c *Conn) drainIfIdle() {
 	}
 	quiet := !c.heard && c.out.size == 0 && !c.loop.driver.unread(c)
 	c.heard = false
+	if quiet && !c.spoke && c.looks < silentLooks { // it may have connected just now, and be about to ask
+		c.looks++
+		return
+	}
 	if quiet {
 		c.Close()
 	}

@@ -13,12 +13,16 @@ import (
 )
 
 func TestAcceptPausesWithoutDescriptors(t *testing.T) {
+	eachDriver(t, testAcceptPausesWithoutDescriptors)
+}
+
+func testAcceptPausesWithoutDescriptors(t *testing.T, driver Driver) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
 	var paused atomic.Int32
-	l := start(t, Options{Report: func(err error) {
+	l := start(t, Options{Driver: driver, Report: func(err error) {
 		if errors.Is(err, unix.EMFILE) {
 			paused.Add(1)
 		}
@@ -32,6 +36,13 @@ func TestAcceptPausesWithoutDescriptors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// io_uring looks at the limit when it begins to accept.
+	accepting := func(yes bool) {
+		if err := l.driver.accept(s, yes); err != nil {
+			t.Error(err)
+		}
+	}
+	on(t, l, func() { accepting(false) })
 	tight := limit
 	tight.Cur = uint64(fd + 1) // numbers below fd are all taken: the lowest free one was fd
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &tight); err != nil {
@@ -39,6 +50,7 @@ func TestAcceptPausesWithoutDescriptors(t *testing.T) {
 	}
 	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
 	defer unix.Close(fd)
+	on(t, l, func() { accepting(true) })
 	port := s.Addr().(*net.TCPAddr).Port
 	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err) // the kernel has made the connection; it waits to be accepted
@@ -64,7 +76,11 @@ func TestAcceptPausesWithoutDescriptors(t *testing.T) {
 }
 
 func TestListenReportsWhatTheKernelSays(t *testing.T) {
-	l := start(t, Options{})
+	eachDriver(t, testListenReportsWhatTheKernelSays)
+}
+
+func testListenReportsWhatTheKernelSays(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	s := serve(t, l, echoes)
 	for _, tt := range []struct {
 		network, address string
@@ -93,8 +109,10 @@ func TestListenReportsWhatTheKernelSays(t *testing.T) {
 	}
 }
 
-func TestFileOfAListener(t *testing.T) {
-	l := start(t, Options{})
+func TestFileOfAListener(t *testing.T) { eachDriver(t, testFileOfAListener) }
+
+func testFileOfAListener(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	s := serve(t, l, echoes)
 	on(t, l, func() { // from a handler as well
 		f, err := s.File()
@@ -121,8 +139,10 @@ func TestFileOfAListener(t *testing.T) {
 }
 
 // A socket that was handed over blocking, as one of a service manager is.
-func TestListenFileOfABlockingSocket(t *testing.T) {
-	l := start(t, Options{})
+func TestListenFileOfABlockingSocket(t *testing.T) { eachDriver(t, testListenFileOfABlockingSocket) }
+
+func testListenFileOfABlockingSocket(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +164,11 @@ func TestListenFileOfABlockingSocket(t *testing.T) {
 
 // A successor may have put its socket where ours was.
 func TestUnixListenerRemovesItsOwnFileAlone(t *testing.T) {
-	l := start(t, Options{})
+	eachDriver(t, testUnixListenerRemovesItsOwnFileAlone)
+}
+
+func testUnixListenerRemovesItsOwnFileAlone(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	path := filepath.Join(t.TempDir(), "s")
 	s, err := l.Listen("unix", path, echoes)
 	if err != nil {

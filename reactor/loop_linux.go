@@ -33,6 +33,7 @@ type Loop struct {
 	timers    wheel
 	epoch     time.Time // tick 0
 	current   faulty    // whose code runs, for a panic
+	waits     uint64    // how often the driver has waited
 
 	stopping atomic.Bool // Close was called
 	asleep   atomic.Bool // in the driver's wait, or about to be: a post has to wake it
@@ -94,7 +95,9 @@ func (l *Loop) Post(f func()) error {
 func (l *Loop) Close() error {
 	l.stopping.Store(true)
 	if l.running.CompareAndSwap(false, true) { // nobody is in Run, and nobody will be
-		return l.end()
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		return errors.Join(l.driver.start(), l.end())
 	}
 	err := l.Post(func() {})
 	if errors.Is(err, ErrClosed) {
@@ -127,6 +130,9 @@ func (l *Loop) Run() (err error) {
 			return err
 		}
 		unpin = undo
+	}
+	if err := l.driver.start(); err != nil {
+		return fmt.Errorf("reactor: %w", err)
 	}
 	for !l.stopping.Load() {
 		if err := l.turn(); err != nil {
@@ -165,6 +171,7 @@ func (l *Loop) turn() error {
 
 // wait handles one batch of the driver's.
 func (l *Loop) wait(timeout time.Duration) (n int, err error) {
+	l.waits++
 	l.protect(func() { n, err = l.driver.wait(timeout) })
 	l.flush()
 	return n, err
@@ -281,6 +288,11 @@ func (l *Loop) end() error {
 	for l.left() { // who is told of an end may begin something new
 		l.protect(l.runPosted) // what a function was posted for may hold a descriptor
 		l.files.wait.Wait()
+		for l.files.inKernel > 0 {
+			if _, err := l.wait(-1); err != nil { // they have failed with it
+				break
+			}
+		}
 		l.protect(l.files.reap)
 		for s := range l.listeners {
 			s.shut()

@@ -13,7 +13,9 @@ import (
 	"time"
 )
 
-func TestLoopEndsOnce(t *testing.T) {
+func TestLoopEndsOnce(t *testing.T) { eachDriver(t, testLoopEndsOnce) }
+
+func testLoopEndsOnce(t *testing.T, driver Driver) {
 	for name, end := range map[string]func(*Loop) error{
 		"Close":    (*Loop).Close,
 		"Shutdown": func(l *Loop) error { return l.Shutdown(context.Background()) },
@@ -24,7 +26,7 @@ func TestLoopEndsOnce(t *testing.T) {
 		},
 	} {
 		before := descriptors(t)
-		l, err := New(Options{})
+		l, err := New(Options{Driver: driver})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,9 +64,11 @@ func TestLoopEndsOnce(t *testing.T) {
 	}
 }
 
-func TestLoopThatNeverRanIsReleased(t *testing.T) {
+func TestLoopThatNeverRanIsReleased(t *testing.T) { eachDriver(t, testLoopThatNeverRanIsReleased) }
+
+func testLoopThatNeverRanIsReleased(t *testing.T, driver Driver) {
 	before := descriptors(t)
-	l, err := New(Options{})
+	l, err := New(Options{Driver: driver})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +90,11 @@ func TestLoopThatNeverRanIsReleased(t *testing.T) {
 }
 
 func TestClosingLoopTellsItsConnections(t *testing.T) {
-	l, err := New(Options{})
+	eachDriver(t, testClosingLoopTellsItsConnections)
+}
+
+func testClosingLoopTellsItsConnections(t *testing.T, driver Driver) {
+	l, err := New(Options{Driver: driver})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +135,11 @@ func (closing) Drained(*Conn) {}
 func (f closing) Closed(*Conn, error) { f() }
 
 func TestPostsFromManyGoroutinesAreAllCalledInOrder(t *testing.T) {
-	l := start(t, Options{})
+	eachDriver(t, testPostsFromManyGoroutinesAreAllCalledInOrder)
+}
+
+func testPostsFromManyGoroutinesAreAllCalledInOrder(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	const posters, each = 8, 5000
 	next := make([]int, posters) // owned by the loop
 	var wait sync.WaitGroup
@@ -156,9 +168,11 @@ func TestPostsFromManyGoroutinesAreAllCalledInOrder(t *testing.T) {
 }
 
 // A post comes in, or it is told that the loop has ended; there is nothing between.
-func TestPostsWhileTheLoopEnds(t *testing.T) {
+func TestPostsWhileTheLoopEnds(t *testing.T) { eachDriver(t, testPostsWhileTheLoopEnds) }
+
+func testPostsWhileTheLoopEnds(t *testing.T, driver Driver) {
 	for range 300 {
-		l, err := New(Options{})
+		l, err := New(Options{Driver: driver})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,8 +211,10 @@ func TestPostsWhileTheLoopEnds(t *testing.T) {
 	}
 }
 
-func TestTimers(t *testing.T) {
-	l := start(t, Options{})
+func TestTimers(t *testing.T) { eachDriver(t, testTimers) }
+
+func testTimers(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	fired := make(chan time.Time, 10)
 	var began time.Time
 	var stopped *Timer
@@ -233,8 +249,10 @@ func TestTimers(t *testing.T) {
 }
 
 // Times that no clock will show, which programs use for "never".
-func TestTimesAreAsFarAsTheyLike(t *testing.T) {
-	l := start(t, Options{})
+func TestTimesAreAsFarAsTheyLike(t *testing.T) { eachDriver(t, testTimesAreAsFarAsTheyLike) }
+
+func testTimesAreAsFarAsTheyLike(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	r := newRecorder(t)
 	r.data = func(c *Conn, b []byte) { c.SetReadDeadline(time.Unix(1<<40, 0)); c.Write(b) }
 	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
@@ -249,9 +267,11 @@ func TestTimesAreAsFarAsTheyLike(t *testing.T) {
 }
 
 // A handler that ends the loop's goroutine, as t.FailNow does, ends the loop, and nothing is left behind.
-func TestHandlerThatEndsTheGoroutine(t *testing.T) {
+func TestHandlerThatEndsTheGoroutine(t *testing.T) { eachDriver(t, testHandlerThatEndsTheGoroutine) }
+
+func testHandlerThatEndsTheGoroutine(t *testing.T, driver Driver) {
 	before := descriptors(t)
-	l, err := New(Options{})
+	l, err := New(Options{Driver: driver})
 	if err != nil {
 		t.Fatal(err)
 	}

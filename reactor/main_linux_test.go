@@ -11,11 +11,18 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/ring3-go/ring3/internal/features"
+	"github.com/ring3-go/ring3/internal/features/featuretest"
 )
 
 func TestMain(m *testing.M) {
-	if addr := os.Getenv(successorEnv); addr != "" {
-		succeed(addr)
+	if driver := os.Getenv(successorEnv); driver != "" {
+		succeed(driver)
+		return
+	}
+	if what := os.Getenv(forbiddenEnv); what != "" {
+		forbidden(what)
 		return
 	}
 	// The runtime opens the descriptors of its own poller when it first needs it, and keeps them.
@@ -24,6 +31,27 @@ func TestMain(m *testing.M) {
 		w.Close()
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// eachDriver calls f for each driver. io_uring may be missing where kernels before 6.1, or a policy, have none.
+func eachDriver(t *testing.T, f func(t *testing.T, driver Driver)) {
+	for _, driver := range []Driver{Epoll, IOURing} {
+		t.Run(driver.String(), func(t *testing.T) {
+			needDriver(t, driver)
+			f(t, driver)
+		})
+	}
+}
+
+// needDriver skips what is about a driver that this kernel cannot have.
+func needDriver(t testing.TB, driver Driver) {
+	t.Helper()
+	if driver != IOURing {
+		return
+	}
+	if err := tryRing(); err != nil {
+		featuretest.Skip(t, features.RingDefer, err)
+	}
 }
 
 // patience is for what must happen and has no time of its own.

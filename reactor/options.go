@@ -28,7 +28,7 @@ type Driver int
 const (
 	Auto    Driver = iota // the best that works here, found by trying; Loop.Driver says which and why
 	Epoll                 // readiness: try, then wait
-	IOURing               // completion: submit, then reap
+	IOURing               // completion: submit, then reap; since 6.0, where nothing forbids it
 )
 
 // String gives the name as in the constant, in lower case.

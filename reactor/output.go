@@ -1,37 +1,71 @@
 package reactor
 
-// chunkSize is what a piece of kept output holds. With its header it fills a size class of the allocator.
-const chunkSize = 16<<10 - 32
+// Kept output lies in pieces of two sizes: most is a message or two that the driver sends in a moment, and what a peer does
+// not take comes in bulk. With its header each fills a size class of the allocator.
+const (
+	smallChunk = 512 - chunkHeader
+	largeChunk = 16<<10 - chunkHeader
+
+	chunkHeader = 48
+)
 
 // A chunk is a piece of output. Chunks do not move, so a kernel that sends one later may be given its address.
 type chunk struct {
 	next       *chunk
-	start, end int // what is not sent yet
-	data       [chunkSize]byte
+	start, end int    // what is not sent yet
+	data       []byte // all of it, in the same allocation
 }
 
 // chunks is the loop's supply of them.
-type chunks struct {
-	free *chunk
-	n    int
+type chunks struct{ small, large freeChunks }
+
+// maxFree is how many bytes of chunks of one size a loop keeps for later.
+const maxFree = 4 << 20
+
+type freeChunks struct {
+	first *chunk
+	bytes int
 }
 
-// maxFree is how many chunks a loop keeps for later, 4 MiB of them.
-const maxFree = 256
-
-func (s *chunks) get() *chunk {
-	c := s.free
-	if c == nil {
-		return new(chunk)
+func newChunk(n int) *chunk {
+	if n <= smallChunk {
+		c := new(struct {
+			chunk
+			data [smallChunk]byte
+		})
+		c.chunk.data = c.data[:]
+		return &c.chunk
 	}
-	s.free, s.n = c.next, s.n-1
+	c := new(struct {
+		chunk
+		data [largeChunk]byte
+	})
+	c.chunk.data = c.data[:]
+	return &c.chunk
+}
+
+// get returns an empty chunk, a small one where n bytes fit.
+func (s *chunks) get(n int) *chunk {
+	f := &s.large
+	if n <= smallChunk {
+		f = &s.small
+	}
+	c := f.first
+	if c == nil {
+		return newChunk(n)
+	}
+	f.first, f.bytes = c.next, f.bytes-len(c.data)
 	c.next, c.start, c.end = nil, 0, 0
 	return c
 }
 
 func (s *chunks) put(c *chunk) {
-	if s.n < maxFree {
-		c.next, s.free, s.n = s.free, c, s.n+1
+	f := &s.large
+	if len(c.data) == smallChunk {
+		f = &s.small
+	}
+	if f.bytes < maxFree {
+		c.next, f.first, f.bytes = f.first, c, f.bytes+len(c.data)
 	}
 }
 
@@ -43,17 +77,18 @@ type output struct {
 
 // append copies b to the end.
 func (o *output) append(s *chunks, b []byte) {
-	o.size += len(b)
 	for len(b) > 0 {
-		if o.tail == nil {
-			o.head = s.get()
+		switch {
+		case o.tail == nil:
+			o.head = s.get(len(b))
 			o.tail = o.head
-		} else if o.tail.end == chunkSize {
-			o.tail.next = s.get()
+		case o.tail.end == len(o.tail.data):
+			o.tail.next = s.get(max(len(b), o.size)) // where there is much, more will come
 			o.tail = o.tail.next
 		}
 		n := copy(o.tail.data[o.tail.end:], b)
 		o.tail.end += n
+		o.size += n
 		b = b[n:]
 	}
 }

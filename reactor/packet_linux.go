@@ -30,8 +30,9 @@ type PacketConn struct {
 	fd      int
 	family  int
 	addr    netip.AddrPort
-	slot    uint64 // the driver's
-	ready   bool   // the driver has it
+	slot    uint64      // the epoll driver's
+	ring    *ringPacket // the io_uring driver's
+	ready   bool        // the driver has it
 	paused  bool
 	gone    bool
 	closing atomic.Bool

@@ -31,8 +31,10 @@ func (h *packets) Closed(_ *PacketConn, err error) {
 	}
 }
 
-func TestPacketsComeBackToTheirSender(t *testing.T) {
-	l := start(t, Options{})
+func TestPacketsComeBackToTheirSender(t *testing.T) { eachDriver(t, testPacketsComeBackToTheirSender) }
+
+func testPacketsComeBackToTheirSender(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	for _, tt := range [][2]string{{"udp", "127.0.0.1:0"}, {"udp4", "127.0.0.1:0"}, {"udp6", "[::1]:0"}, {"udp", "[::]:0"}} {
 		h := &packets{closed: make(chan error, 1)}
 		p, err := l.ListenPacket(tt[0], tt[1], h)
@@ -79,7 +81,11 @@ func TestPacketsComeBackToTheirSender(t *testing.T) {
 }
 
 func TestPacketsThatNobodyTakesHurtNobody(t *testing.T) {
-	l := start(t, Options{})
+	eachDriver(t, testPacketsThatNobodyTakesHurtNobody)
+}
+
+func testPacketsThatNobodyTakesHurtNobody(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	got := make(chan string, 10)
 	h := &packets{data: func(_ *PacketConn, b []byte, _ netip.AddrPort) { got <- string(b) }, closed: make(chan error, 1)}
 	p, err := l.ListenPacket("udp4", "127.0.0.1:0", h)
@@ -126,9 +132,11 @@ func TestPacketsThatNobodyTakesHurtNobody(t *testing.T) {
 }
 
 // The loop itself may pause a socket that it has just made.
-func TestPauseBeforeTheFirstPacket(t *testing.T) {
+func TestPauseBeforeTheFirstPacket(t *testing.T) { eachDriver(t, testPauseBeforeTheFirstPacket) }
+
+func testPauseBeforeTheFirstPacket(t *testing.T, driver Driver) {
 	reports := make(chan error, 10)
-	l := start(t, Options{Report: func(err error) { reports <- err }})
+	l := start(t, Options{Driver: driver, Report: func(err error) { reports <- err }})
 	got := make(chan string, 1)
 	h := &packets{data: func(_ *PacketConn, b []byte, _ netip.AddrPort) { got <- string(b) }}
 	var p *PacketConn
@@ -155,5 +163,52 @@ func TestPauseBeforeTheFirstPacket(t *testing.T) {
 	})
 	if s := <-got; s != "later" {
 		t.Errorf("%q", s)
+	}
+}
+
+// What came while a handler stopped to read is told when it reads again, in order and all of it, however much that is.
+func TestPacketsWaitForWhoPaused(t *testing.T) { eachDriver(t, testPacketsWaitForWhoPaused) }
+
+func testPacketsWaitForWhoPaused(t *testing.T, driver Driver) {
+	const total = 100 // more than a driver has buffers, and less than the socket has room for
+	l := start(t, Options{Driver: driver})
+	got := make(chan int, total+1)
+	paused := make(chan struct{}, total)
+	h := &packets{data: func(p *PacketConn, b []byte, _ netip.AddrPort) {
+		got <- len(b)
+		if len(b)%7 == 0 {
+			p.Pause()
+			paused <- struct{}{}
+		}
+	}}
+	p, err := l.ListenPacket("udp4", "127.0.0.1:0", h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("udp", p.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	held := make(chan struct{})
+	l.Post(func() { <-held })
+	for n := range total {
+		if _, err := c.Write(make([]byte, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(held)
+	for n := range total {
+		if size := <-got; size != n {
+			t.Fatalf("datagram of %d bytes; want %d", size, n)
+		}
+		if n%7 == 0 {
+			<-paused
+			on(t, l, func() {})
+			if len(got) > 0 {
+				t.Fatal("delivered while paused")
+			}
+			on(t, l, p.Resume)
+		}
 	}
 }

@@ -11,9 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestPanicEndsItsConnectionAlone(t *testing.T) {
+func TestPanicEndsItsConnectionAlone(t *testing.T) { eachDriver(t, testPanicEndsItsConnectionAlone) }
+
+func testPanicEndsItsConnectionAlone(t *testing.T, driver Driver) {
 	var reports atomic.Int32
-	l := start(t, Options{Report: func(err error) {
+	l := start(t, Options{Driver: driver, Report: func(err error) {
 		if errors.As(err, new(*PanicError)) {
 			reports.Add(1)
 		}
@@ -55,7 +57,11 @@ func TestPanicEndsItsConnectionAlone(t *testing.T) {
 }
 
 func TestPostedFunctionsOutliveAPanicAmongThem(t *testing.T) {
-	l := start(t, Options{})
+	eachDriver(t, testPostedFunctionsOutliveAPanicAmongThem)
+}
+
+func testPostedFunctionsOutliveAPanicAmongThem(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	done := make(chan int, 10)
 	l.Post(func() {
 		for i := range 10 {
@@ -75,8 +81,10 @@ func TestPostedFunctionsOutliveAPanicAmongThem(t *testing.T) {
 }
 
 // Output that is sent after the batch calls handlers too: Drained, and Closed.
-func TestPanicWhileOutputIsFlushed(t *testing.T) {
-	l := start(t, Options{HighWater: 1000, WriteLimit: 64 << 20})
+func TestPanicWhileOutputIsFlushed(t *testing.T) { eachDriver(t, testPanicWhileOutputIsFlushed) }
+
+func testPanicWhileOutputIsFlushed(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver, HighWater: 1000, WriteLimit: 64 << 20})
 	reason := errors.New("a mistake")
 	r := newRecorder(t)
 	r.drained = func(*Conn) { panic(reason) }
@@ -107,7 +115,11 @@ func TestPanicWhileOutputIsFlushed(t *testing.T) {
 }
 
 func TestPanicInReportIsTheEndOfNothing(t *testing.T) {
-	l := start(t, Options{Report: func(error) { panic("not even this") }})
+	eachDriver(t, testPanicInReportIsTheEndOfNothing)
+}
+
+func testPanicInReportIsTheEndOfNothing(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver, Report: func(error) { panic("not even this") }})
 	reason := errors.New("a mistake")
 	r := newRecorder(t)
 	r.data = func(*Conn, []byte) { panic(reason) }

@@ -13,8 +13,10 @@ import (
 )
 
 // Requests that were sent before the goodbye are answered, whatever the moment.
-func TestShutdownLosesNoRequest(t *testing.T) {
-	l := start(t, Options{})
+func TestShutdownLosesNoRequest(t *testing.T) { eachDriver(t, testShutdownLosesNoRequest) }
+
+func testShutdownLosesNoRequest(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	s := serve(t, l, func(*Conn) Handler { return &polite{} })
 	const clients = 16
 	var wait sync.WaitGroup
@@ -75,7 +77,11 @@ func (p *polite) Drain(c *Conn) { c.Write([]byte(".")) } // the client closes
 
 // A connection whose protocol says nothing is closed when it is quiet, and what was sent by then is answered.
 func TestShutdownAnswersWhatHasArrived(t *testing.T) {
-	l := start(t, Options{})
+	eachDriver(t, testShutdownAnswersWhatHasArrived)
+}
+
+func testShutdownAnswersWhatHasArrived(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	s := serve(t, l, echoes)
 	idle, busy := dial(t, s), dial(t, s)
 	say(t, busy, "x")
@@ -104,7 +110,11 @@ func TestShutdownAnswersWhatHasArrived(t *testing.T) {
 
 // Accepting what waits is the program's code too.
 func TestShutdownOutlivesAPanicInAccept(t *testing.T) {
-	l := start(t, Options{})
+	eachDriver(t, testShutdownOutlivesAPanicInAccept)
+}
+
+func testShutdownOutlivesAPanicInAccept(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	accepted := 0
 	s := serve(t, l, func(*Conn) Handler {
 		if accepted++; accepted > 1 {
@@ -146,7 +156,11 @@ func TestShutdownOutlivesAPanicInAccept(t *testing.T) {
 }
 
 func TestShutdownGivesUpWithItsContext(t *testing.T) {
-	l := start(t, Options{})
+	eachDriver(t, testShutdownGivesUpWithItsContext)
+}
+
+func testShutdownGivesUpWithItsContext(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
 	r := newRecorder(t)
 	s := serve(t, l, func(*Conn) Handler { return stubborn{r} })
 	c := dial(t, s)

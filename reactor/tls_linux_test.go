@@ -52,9 +52,13 @@ func serveTLS(t *testing.T, l *Loop, cfg *tls.Config, accept func(*Conn) Handler
 }
 
 func TestTLSServesTheStandardLibrarysClient(t *testing.T) {
+	eachDriver(t, testTLSServesTheStandardLibrarysClient)
+}
+
+func testTLSServesTheStandardLibrarysClient(t *testing.T, driver Driver) {
 	server, client := identity()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		l := start(t, Options{ReadBuffer: 777}) // records come in pieces
+		l := start(t, Options{Driver: driver, ReadBuffer: 777}) // records come in pieces
 		r := newRecorder(t)
 		r.calls = make(chan string, 100_000)
 		var state tls.ConnectionState
@@ -79,8 +83,12 @@ func TestTLSServesTheStandardLibrarysClient(t *testing.T) {
 }
 
 func TestTLSDialsTheStandardLibrarysServer(t *testing.T) {
+	eachDriver(t, testTLSDialsTheStandardLibrarysServer)
+}
+
+func testTLSDialsTheStandardLibrarysServer(t *testing.T, driver Driver) {
 	server, client := identity()
-	l := start(t, Options{})
+	l := start(t, Options{Driver: driver})
 	peer, err := tls.Listen("tcp", "127.0.0.1:0", server)
 	if err != nil {
 		t.Fatal(err)
@@ -126,9 +134,11 @@ func TestTLSDialsTheStandardLibrarysServer(t *testing.T) {
 	})
 }
 
-func TestTLSEnds(t *testing.T) {
+func TestTLSEnds(t *testing.T) { eachDriver(t, testTLSEnds) }
+
+func testTLSEnds(t *testing.T, driver Driver) {
 	server, client := identity()
-	l := start(t, Options{})
+	l := start(t, Options{Driver: driver})
 	connect := func(t *testing.T, r *recorder) (*tls.Conn, net.Conn) {
 		raw := dial(t, serveTLS(t, l, server, func(c *Conn) Handler { return r }))
 		c := tls.Client(raw, client)
@@ -222,9 +232,11 @@ func TestTLSEnds(t *testing.T) {
 }
 
 // The loop ends while handshakes are under way: their coroutines end with it, which goleak sees.
-func TestTLSHandshakesEndWithTheLoop(t *testing.T) {
+func TestTLSHandshakesEndWithTheLoop(t *testing.T) { eachDriver(t, testTLSHandshakesEndWithTheLoop) }
+
+func testTLSHandshakesEndWithTheLoop(t *testing.T, driver Driver) {
 	server, _ := identity()
-	l := start(t, Options{})
+	l := start(t, Options{Driver: driver})
 	s := serveTLS(t, l, server, echoes)
 	for range 10 {
 		c := dial(t, s)
@@ -235,8 +247,12 @@ func TestTLSHandshakesEndWithTheLoop(t *testing.T) {
 
 // What is written before the handshake is sent after it, encrypted, ahead of what Open writes; and so is the end.
 func TestTLSKeepsWhatIsWrittenBeforeTheHandshake(t *testing.T) {
+	eachDriver(t, testTLSKeepsWhatIsWrittenBeforeTheHandshake)
+}
+
+func testTLSKeepsWhatIsWrittenBeforeTheHandshake(t *testing.T, driver Driver) {
 	server, client := identity()
-	l := start(t, Options{WriteLimit: 1 << 20, HighWater: 1 << 20})
+	l := start(t, Options{Driver: driver, WriteLimit: 1 << 20, HighWater: 1 << 20})
 	for name, end := range map[string]func(*Conn) error{"Close": (*Conn).Close, "CloseWrite": (*Conn).CloseWrite, "none": nil} {
 		t.Run(name, func(t *testing.T) {
 			r := newRecorder(t)

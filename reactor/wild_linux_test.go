@@ -17,7 +17,9 @@ import (
 // Handlers do anything that a connection offers, at random, inside of each callback and often several at a time, and
 // panic now and then; their peers come and go. Whatever they do, each hears at most one Open and no call after the end,
 // which comes once; the loop lives, and nothing is left behind.
-func TestHandlersMayDoAnything(t *testing.T) {
+func TestHandlersMayDoAnything(t *testing.T) { eachDriver(t, testHandlersMayDoAnything) }
+
+func testHandlersMayDoAnything(t *testing.T, driver Driver) {
 	server, client := identity()
 	total := 600
 	if os.Getenv("RING3_SOAK") != "" {
@@ -25,7 +27,7 @@ func TestHandlersMayDoAnything(t *testing.T) {
 	}
 	for _, network := range []string{"tcp", "unix", "tls"} {
 		t.Run(network, func(t *testing.T) {
-			l := start(t, Options{HighWater: 50_000, WriteLimit: 1 << 20, ReadBuffer: 5000})
+			l := start(t, Options{Driver: driver, HighWater: 50_000, WriteLimit: 1 << 20, ReadBuffer: 5000})
 			z := &zoo{t: t, loop: l, rng: rand.New(rand.NewPCG(7, uint64(total)))}
 			if network == "tls" {
 				z.client = client
@@ -198,14 +200,16 @@ func (w *wild) act(c *Conn) {
 		case 12:
 			c.SetReadDeadline(time.Time{})
 		case 13:
-			err := c.Release(func(c net.Conn, err error) {
-				if err == nil {
-					c.Close()
+			c.Release(func(c net.Conn, err error) {
+				if err != nil {
+					return
 				}
-			})
-			if err == nil {
+				c.Close()
+				if w.ended {
+					z.t.Error("released after the end")
+				}
 				w.ended, w.last = true, "Release"
-			}
+			})
 		case 14:
 			if z.dialed++; z.dialed < 500 {
 				other := z.catch()

@@ -33,8 +33,8 @@ type engine func(ctx context.Context, addr string, loops int, ready func(addr st
 
 var engines = map[string]engine{
 	"net":     serveNet,
-	"epoll":   serveReactor,
-	"iouring": notYet("the io_uring driver of package reactor"),
+	"epoll":   serveEpoll,
+	"iouring": serveIOURing,
 	"async":   notYet("package async"),
 }
 

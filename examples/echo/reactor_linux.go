@@ -12,9 +12,17 @@ type echo struct{ reactor.Base }
 
 func (echo) Data(c *reactor.Conn, b []byte) { c.Write(b) }
 
+func serveEpoll(ctx context.Context, addr string, loops int, ready func(string)) error {
+	return serveReactor(ctx, reactor.Epoll, addr, loops, ready)
+}
+
+func serveIOURing(ctx context.Context, addr string, loops int, ready func(string)) error {
+	return serveReactor(ctx, reactor.IOURing, addr, loops, ready)
+}
+
 // serveReactor runs loops that share the port.
-func serveReactor(ctx context.Context, addr string, loops int, ready func(string)) error {
-	g, err := reactor.NewGroup(loops, reactor.Options{Driver: reactor.Epoll})
+func serveReactor(ctx context.Context, driver reactor.Driver, addr string, loops int, ready func(string)) error {
+	g, err := reactor.NewGroup(loops, reactor.Options{Driver: driver})
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,12 @@ import (
 	"fmt"
 )
 
-// serveReactor is for Linux.
-func serveReactor(context.Context, string, int, func(string)) error {
+// serveEpoll is for Linux.
+func serveEpoll(context.Context, string, int, func(string)) error {
 	return fmt.Errorf("package reactor: Linux only: %w", errors.ErrUnsupported)
+}
+
+// serveIOURing is for Linux.
+func serveIOURing(ctx context.Context, addr string, loops int, ready func(string)) error {
+	return serveEpoll(ctx, addr, loops, ready)
 }
