@@ -78,6 +78,7 @@ func benchmarks() []Benchmark {
 		pagemapScan(),
 		userfaultMissing(),
 		userfaultRead(),
+		userfaultRemote(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),
