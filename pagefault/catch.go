@@ -192,6 +192,9 @@ var codeNames = map[string][]string{
 	"SIGTRAP": {"TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT", "TRAP_UNK"},
 }
 
+// SignalName is the name of the signal: "SIGSEGV".
+func (f *Fault) SignalName() string { return signalName(f.Signal) }
+
 // signalName works on systems where the numbers differ, too: a Fault is Linux's.
 func signalName(s syscall.Signal) string {
 	names := map[syscall.Signal]string{4: "SIGILL", 5: "SIGTRAP", 7: "SIGBUS", 8: "SIGFPE", 11: "SIGSEGV"}
