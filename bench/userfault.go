@@ -36,7 +36,7 @@ func userfaultRemote() Benchmark {
 	const n = 30_000
 	return Benchmark{
 		Group: "faults", Name: "userfault-remote", Unit: Nanoseconds, Per: "fault",
-		What:       "userfaultfd, " + strconv.Itoa(n) + " missing pages touched one by one, served by another process",
+		What:       "userfaultfd, " + strconv.Itoa(n) + " missing pages, served elsewhere",
 		Ours:       faultserver("elsewhere", n, 0),
 		References: []Reference{{c("C handler thread", "uffd", strconv.Itoa(n), "0"), 1.10}},
 	}
