@@ -20,7 +20,7 @@ KERNEL_ARGS      ?= -test.short
 KERNEL_RUN       ?=
 
 # What of it CI has time for, on every kernel: the books of the observers, and what every kernel must have.
-KERNEL_CI_BOOKS  ?= TestBooksCloseToTheUnit|TestUserfaultIsServed|TestTable
+KERNEL_CI_BOOKS  ?= TestBooksCloseToTheUnit|TestUserfaultIsServed|TestCallsOfHandleMmFaultAreNotFaults|TestTable
 KERNEL_CI        ?= ./pagefault ./ctxswitch ./internal/features
 
 .DEFAULT_GOAL := all

@@ -81,6 +81,7 @@ func benchmarks() []Benchmark {
 		pagemapScan(),
 		userfaultMissing(),
 		userfaultRead(),
+		userfaultRemote(),
 		observerSwitch(),
 		observerFault(),
 		observerStart(),

@@ -3,12 +3,10 @@
 package main
 
 import (
-	"encoding/binary"
-	"errors"
-	"os"
+	"fmt"
+	"os/exec"
 	"strconv"
-
-	"github.com/ring3-go/ring3/pagefault"
+	"strings"
 )
 
 // userfaultMissing compares what a missing page costs that the program itself serves, touched one by one.
@@ -17,7 +15,7 @@ func userfaultMissing() Benchmark {
 	return Benchmark{
 		Group: "faults", Name: "userfault-missing", Unit: Nanoseconds, Per: "fault",
 		What:       "userfaultfd, " + strconv.Itoa(n) + " missing pages touched one by one",
-		Ours:       Subject{Label: "ring3", Measure: func(e *Env) (Sample, error) { return servePages(e, n, 8, os.Getpagesize()) }},
+		Ours:       faultserver("here", n, 0),
 		References: []Reference{{c("C handler thread", "uffd", strconv.Itoa(n), "0"), 1.10}},
 	}
 }
@@ -28,32 +26,38 @@ func userfaultRead() Benchmark {
 	return Benchmark{
 		Group: "faults", Name: "userfault-read", Unit: Nanoseconds, Per: "fault",
 		What:       "userfaultfd, " + strconv.Itoa(n) + " missing pages read 64 KiB at a time",
-		Ours:       Subject{Label: "ring3", Measure: func(e *Env) (Sample, error) { return servePages(e, n, chunk, chunk) }},
+		Ours:       faultserver("here", n, chunk),
 		References: []Reference{{c("C handler thread", "uffd", strconv.Itoa(n), strconv.Itoa(chunk)), 1.10}},
 	}
 }
 
-// servePages reads size bytes in each step from a region of n pages. The handler writes a word to each page, as the
-// reference does.
-func servePages(e *Env, n, size, step int) (s Sample, err error) {
-	length := int64(n) * int64(os.Getpagesize())
-	region, err := pagefault.Serve(pagefault.ServeOptions{Size: length, Handler: func(r *pagefault.Request) error {
-		binary.NativeEndian.PutUint64(r.Page, uint64(r.Offset))
-		return nil
-	}})
-	if err != nil {
-		return s, err
+// userfaultRemote compares a handler in another process, which leaves the memory itself to be touched, with a thread.
+func userfaultRemote() Benchmark {
+	const n = 30_000
+	return Benchmark{
+		Group: "faults", Name: "userfault-remote", Unit: Nanoseconds, Per: "fault",
+		What:       "userfaultfd, " + strconv.Itoa(n) + " missing pages, served elsewhere",
+		Ours:       faultserver("elsewhere", n, 0),
+		References: []Reference{{c("C handler thread", "uffd", strconv.Itoa(n), "0"), 1.10}},
 	}
-	defer region.Close()
-	var failed error
-	b := make([]byte, size)
-	s, err = inProcess("", n, func(int) {
-		for at := int64(0); at < length; at += int64(step) {
-			if _, err := region.ReadAt(b, at); err != nil {
-				failed = err
-				return
-			}
+}
+
+// faultserver is ours: a program of its own, on one processor like the reference. Where the two threads of either may be
+// on two, who wakes an idle processor is measured.
+func faultserver(where string, n, chunk int) Subject {
+	return Subject{Label: "ring3", Measure: func(e *Env) (s Sample, err error) {
+		path, err := e.Command("faultserver")
+		if err != nil {
+			return s, err
 		}
-	}).Measure(e)
-	return s, errors.Join(err, failed)
+		cmd := exec.Command(path, where, strconv.Itoa(n), strconv.Itoa(chunk), strconv.Itoa(e.cpu))
+		var talk strings.Builder
+		cmd.Stderr = &talk
+		out, err := cmd.Output()
+		if err != nil {
+			return s, fmt.Errorf("faultserver: %w: %s", err, strings.TrimSpace(talk.String()))
+		}
+		s.Value, err = strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+		return s, err
+	}}
 }

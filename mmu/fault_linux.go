@@ -39,6 +39,11 @@ type Fault struct {
 	Signal syscall.Signal
 	// Code is si_code of sigaction(2): [CodeMapErr] and the rest.
 	Code int32
+	// TrapNo is the processor's exception: on amd64 its vector (14, a page fault; 13, a general-protection
+	// exception), on arm64 the class in ESR, or -1 where the kernel does not pass that on.
+	TrapNo int
+	// ErrorCode is what it said beside that: on amd64 the error code, on arm64 all of ESR.
+	ErrorCode uint64
 }
 
 // Values of [Fault.Code], from include/uapi/asm-generic/siginfo.h. The first is of either signal, those that

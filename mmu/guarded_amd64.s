@@ -291,6 +291,7 @@ TEXT ·guardedEnd(SB), NOSPLIT, $0-0
 // Where a thread goes on that faulted above, as if its function had jumped here.
 //
 //	in AX  address of the fault, 0 where the processor gives none
+//	   BX  what the processor said: vector in the upper half, error code in the lower
 //	   CX  si_code
 //	   DX  number of the signal
 TEXT ·landed(SB), NOSPLIT, $0-48
@@ -299,17 +300,20 @@ TEXT ·landed(SB), NOSPLIT, $0-48
 	VZEROUPPER
 
 clean:
-	MOVQ $0, r+24(FP)
+	MOVQ BX, r+24(FP)
 	MOVL DX, sig+32(FP)
 	MOVL CX, code+36(FP)
 	MOVQ AX, at+40(FP)
 	RET
 
 // Offsets of arch/x86/include/uapi/asm/sigcontext.h within struct ucontext, and of siginfo_t.
+#define UC_RBX 128
 #define UC_RDX 136
 #define UC_RAX 144
 #define UC_RCX 152
 #define UC_RIP 168
+#define UC_ERR 192
+#define UC_TRAPNO 200
 #define SI_CODE 8
 #define SI_ADDR 16
 
@@ -339,6 +343,11 @@ TEXT ·handler(SB), NOSPLIT|NOFRAME, $0
 	MOVQ AX, UC_RAX(DX)
 	MOVQ CX, UC_RCX(DX)
 	MOVQ DI, UC_RDX(DX)
+	MOVQ UC_TRAPNO(DX), AX
+	SHLQ $32, AX
+	MOVL UC_ERR(DX), CX        // clears the upper half too
+	ORQ  CX, AX
+	MOVQ AX, UC_RBX(DX)
 	LEAQ ·landed(SB), AX
 	MOVQ AX, UC_RIP(DX)
 	RET                        // to the trampoline that calls rt_sigreturn

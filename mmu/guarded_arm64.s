@@ -245,8 +245,9 @@ TEXT ·guardedEnd(SB), NOSPLIT, $0-0
 //	in R0  address of the fault, without the tag in its top byte
 //	   R1  si_code
 //	   R2  number of the signal
+//	   R3  ESR, 0 where the kernel does not say
 TEXT ·landed(SB), NOSPLIT, $0-48
-	MOVD ZR, r+24(FP)
+	MOVD R3, r+24(FP)
 	MOVW R2, sig+32(FP)
 	MOVW R1, code+36(FP)
 	MOVD R0, at+40(FP)
@@ -257,7 +258,11 @@ TEXT ·landed(SB), NOSPLIT, $0-48
 #define UC_R0 184
 #define UC_R1 192
 #define UC_R2 200
+#define UC_R3 208
 #define UC_PC 440
+#define UC_RECORDS 464
+#define UC_END 4560
+#define ESR_MAGIC 0x45535201
 #define SI_CODE 8
 #define SI_ADDR 16
 
@@ -268,7 +273,7 @@ TEXT ·landed(SB), NOSPLIT, $0-48
 //	     R1  *siginfo_t
 //	     R2  *struct ucontext: the registers of the thread, which are put back when this returns
 //	     R30 the trampoline that calls rt_sigreturn
-//	uses R3-R5: the convention lets a function lose them
+//	uses R3-R6: the convention lets a function lose them
 //
 // What is no fault of the code above goes to the handler that was there before, with all registers and the
 // stack as the kernel left them, so that it cannot tell the difference.
@@ -288,6 +293,31 @@ TEXT ·handler(SB), NOSPLIT|NOFRAME, $0
 	MOVD R3, UC_R0(R2)
 	MOVD R5, UC_R1(R2)
 	MOVD R0, UC_R2(R2)
+
+	// Records follow, each with a number of its kind and its size; ESR has one of its own.
+	MOVD ZR, UC_R3(R2)
+	ADD  $UC_RECORDS, R2, R3
+	ADD  $(UC_END-16), R2, R4
+	MOVD $ESR_MAGIC, R6
+
+record:
+	MOVWU (R3), R5
+	CBZ   R5, found            // the last
+	CMPW  R6, R5
+	BEQ   esr
+	MOVWU 4(R3), R5
+	CMP   $16, R5
+	BLO   found                // no record at all
+	ADD   R5, R3
+	CMP   R4, R3
+	BLS   record
+	B     found
+
+esr:
+	MOVD 8(R3), R5
+	MOVD R5, UC_R3(R2)
+
+found:
 	MOVD $·landed(SB), R3
 	MOVD R3, UC_PC(R2)
 	RET

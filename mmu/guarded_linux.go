@@ -29,7 +29,7 @@ import (
 // [decision 18]: https://github.com/ring3-go/ring3/blob/main/docs/adr/0018-guarded-access-by-a-handler-of-our-own.md
 type Guarded struct{}
 
-// Those of guarded_*.s. Without a fault sig is 0, and code and at mean nothing.
+// Those of guarded_*.s. Without a fault sig is 0, and code and at mean nothing; with one r is what the processor said.
 func load8(a, b, n uintptr) (r uint64, sig uint32, code int32, at uintptr)
 func load16(a, b, n uintptr) (r uint64, sig uint32, code int32, at uintptr)
 func load32(a, b, n uintptr) (r uint64, sig uint32, code int32, at uintptr)
@@ -54,7 +54,7 @@ func (Guarded) Load8(addr uintptr) (uint8, error) {
 		return 0, err
 	}
 	v, sig, code, at := load8(addr, 0, 0)
-	return uint8(v), result(sig, code, at, addr, Load)
+	return uint8(v), result(v, sig, code, at, addr, Load)
 }
 
 // Load16 returns the two bytes from addr, in the order of the host.
@@ -63,7 +63,7 @@ func (Guarded) Load16(addr uintptr) (uint16, error) {
 		return 0, err
 	}
 	v, sig, code, at := load16(addr, 0, 0)
-	return uint16(v), result(sig, code, at, addr, Load)
+	return uint16(v), result(v, sig, code, at, addr, Load)
 }
 
 // Load32 returns the four bytes from addr, in the order of the host.
@@ -72,7 +72,7 @@ func (Guarded) Load32(addr uintptr) (uint32, error) {
 		return 0, err
 	}
 	v, sig, code, at := load32(addr, 0, 0)
-	return uint32(v), result(sig, code, at, addr, Load)
+	return uint32(v), result(v, sig, code, at, addr, Load)
 }
 
 // Load64 returns the eight bytes from addr, in the order of the host.
@@ -81,7 +81,7 @@ func (Guarded) Load64(addr uintptr) (uint64, error) {
 		return 0, err
 	}
 	v, sig, code, at := load64(addr, 0, 0)
-	return v, result(sig, code, at, addr, Load)
+	return v, result(v, sig, code, at, addr, Load)
 }
 
 // Store8 stores a byte at addr.
@@ -89,8 +89,8 @@ func (Guarded) Store8(addr uintptr, v uint8) error {
 	if err := ready(); err != nil {
 		return err
 	}
-	_, sig, code, at := store8(addr, uintptr(v), 0)
-	return result(sig, code, at, addr, Store)
+	said, sig, code, at := store8(addr, uintptr(v), 0)
+	return result(said, sig, code, at, addr, Store)
 }
 
 // Store16 stores two bytes from addr on, in the order of the host. Where they lie in two pages and the
@@ -99,8 +99,8 @@ func (Guarded) Store16(addr uintptr, v uint16) error {
 	if err := ready(); err != nil {
 		return err
 	}
-	_, sig, code, at := store16(addr, uintptr(v), 0)
-	return result(sig, code, at, addr, Store)
+	said, sig, code, at := store16(addr, uintptr(v), 0)
+	return result(said, sig, code, at, addr, Store)
 }
 
 // Store32 stores four bytes from addr on; see [Guarded.Store16].
@@ -108,8 +108,8 @@ func (Guarded) Store32(addr uintptr, v uint32) error {
 	if err := ready(); err != nil {
 		return err
 	}
-	_, sig, code, at := store32(addr, uintptr(v), 0)
-	return result(sig, code, at, addr, Store)
+	said, sig, code, at := store32(addr, uintptr(v), 0)
+	return result(said, sig, code, at, addr, Store)
 }
 
 // Store64 stores eight bytes from addr on; see [Guarded.Store16].
@@ -117,22 +117,23 @@ func (Guarded) Store64(addr uintptr, v uint64) error {
 	if err := ready(); err != nil {
 		return err
 	}
-	_, sig, code, at := store64(addr, uintptr(v), 0)
-	return result(sig, code, at, addr, Store)
+	said, sig, code, at := store64(addr, uintptr(v), 0)
+	return result(said, sig, code, at, addr, Store)
 }
 
 // result makes the error of an access at addr.
-func result(sig uint32, code int32, at, addr uintptr, access Access) error {
+func result(said uint64, sig uint32, code int32, at, addr uintptr, access Access) error {
 	if sig == 0 {
 		return nil
 	}
-	return newFault(sig, code, at, addr, access)
+	return newFault(said, sig, code, at, addr, access)
 }
 
-func newFault(sig uint32, code int32, at, addr uintptr, access Access) error {
-	const untagged = 1<<56 - 1 // arm64: the kernel leaves the tag out
+func newFault(said uint64, sig uint32, code int32, at, addr uintptr, access Access) error {
 	if (at-addr)&untagged >= 8 {
 		at = addr // the processor gives no address: not a page fault
 	}
-	return &Fault{Addr: at, Access: access, Signal: syscall.Signal(sig), Code: code}
+	f := &Fault{Addr: at, Access: access, Signal: syscall.Signal(sig), Code: code}
+	f.TrapNo, f.ErrorCode = decodeSaid(said)
+	return f
 }

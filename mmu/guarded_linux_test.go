@@ -299,12 +299,12 @@ func TestGuardedCodeStandsTogether(t *testing.T) {
 
 func TestFaultSaysWhatHappened(t *testing.T) {
 	for want, f := range map[string]Fault{
-		"load from 0x8: address not accessible: segmentation fault, nothing mapped (SEGV_MAPERR)":            {8, Load, syscall.SIGSEGV, 1},
-		"store to 0x8: address not accessible: bus error, beyond the end of the file (BUS_ADRERR)":           {8, Store, syscall.SIGBUS, 2},
-		"load from 0x8: address not accessible: segmentation fault, not canonical (SI_KERNEL)":               {8, Load, syscall.SIGSEGV, 0x80},
-		"access 7 to 0x8: address not accessible: segmentation fault, si_code 99":                            {8, 7, syscall.SIGSEGV, 99},
-		"store to 0x8: address not accessible: bus error, damaged memory (BUS_MCEERR_AR)":                    {8, Store, syscall.SIGBUS, 4},
-		"store to 0x8: address not accessible: segmentation fault, not allowed by the mapping (SEGV_ACCERR)": {8, Store, syscall.SIGSEGV, 2},
+		"load from 0x8: address not accessible: segmentation fault, nothing mapped (SEGV_MAPERR)":            {8, Load, syscall.SIGSEGV, 1, 0, 0},
+		"store to 0x8: address not accessible: bus error, beyond the end of the file (BUS_ADRERR)":           {8, Store, syscall.SIGBUS, 2, 0, 0},
+		"load from 0x8: address not accessible: segmentation fault, not canonical (SI_KERNEL)":               {8, Load, syscall.SIGSEGV, 0x80, 0, 0},
+		"access 7 to 0x8: address not accessible: segmentation fault, si_code 99":                            {8, 7, syscall.SIGSEGV, 99, 0, 0},
+		"store to 0x8: address not accessible: bus error, damaged memory (BUS_MCEERR_AR)":                    {8, Store, syscall.SIGBUS, 4, 0, 0},
+		"store to 0x8: address not accessible: segmentation fault, not allowed by the mapping (SEGV_ACCERR)": {8, Store, syscall.SIGSEGV, 2, 0, 0},
 	} {
 		if got := f.Error(); got != want {
 			t.Errorf("%q; want %q", got, want)

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+
+	"golang.org/x/arch/arm64/arm64asm"
+	"golang.org/x/arch/x86/x86asm"
 )
 
 // A Fault is an exception of the processor that the kernel made a signal of, and what both said about it. It is
@@ -20,10 +23,11 @@ type Fault struct {
 	TrapNo int
 	// ErrorCode is what the processor said beside the vector: on amd64 the error code, on arm64 all of ESR.
 	ErrorCode ErrorCode
-	// PC is the instruction's address; of a trap (INT3) that of the one after it.
+	// PC is the instruction's address; of a trap (INT3) that of the one after it. It is 0 where nobody kept it: of
+	// [FaultOf] an access in this process.
 	PC uintptr
-	// Bytes are what stands there, at most 16; none where that cannot be read, because executing it is what
-	// failed.
+	// Bytes begin with the instruction, that of a trap too, and go on with what follows, at most 16; none where that cannot
+	// be read, because executing it is what failed. [Fault.Instruction] is its text.
 	Bytes []byte
 	arch  string
 }
@@ -115,7 +119,27 @@ func (f *Fault) Error() string {
 	if f.Addr != 0 && f.Addr != f.PC {
 		s += fmt.Sprintf(", address %#x", f.Addr)
 	}
-	return s + fmt.Sprintf(", at %#x", f.PC)
+	if f.PC != 0 {
+		s += fmt.Sprintf(", at %#x", f.PC)
+	}
+	return s
+}
+
+// Instruction is the instruction in the syntax of Go's assembler and in that of the GNU tools (AT&T on amd64). Both are
+// empty where there are no Bytes or the decoder, golang.org/x/arch, does not know it. After a step with the trap flag it
+// is the instruction that comes next.
+func (f *Fault) Instruction() (goSyntax, gnuSyntax string) {
+	switch f.arch {
+	case "amd64":
+		if inst, err := x86asm.Decode(f.Bytes, 64); err == nil && inst.Op != 0 {
+			return x86asm.GoSyntax(inst, uint64(f.PC), nil), x86asm.GNUSyntax(inst, uint64(f.PC), nil)
+		}
+	case "arm64":
+		if inst, err := arm64asm.Decode(f.Bytes); err == nil && inst.Op != 0 {
+			return arm64asm.GoSyntax(inst, uint64(f.PC), nil, nil), arm64asm.GNUSyntax(inst)
+		}
+	}
+	return "", ""
 }
 
 // what is the error code in words, where there is one.
@@ -167,6 +191,9 @@ var codeNames = map[string][]string{
 	"SIGBUS":  {"BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR", "BUS_MCEERR_AR", "BUS_MCEERR_AO"},
 	"SIGTRAP": {"TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT", "TRAP_UNK"},
 }
+
+// SignalName is the name of the signal: "SIGSEGV".
+func (f *Fault) SignalName() string { return signalName(f.Signal) }
 
 // signalName works on systems where the numbers differ, too: a Fault is Linux's.
 func signalName(s syscall.Signal) string {

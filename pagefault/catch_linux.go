@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+
+	"github.com/ring3-go/ring3/mmu"
 )
 
 // ErrNoFault says that an access or an instruction was carried out: there was nothing to catch.
@@ -46,6 +48,22 @@ func CatchAccess(ctx context.Context, addr uintptr, access Access) (*Fault, erro
 		return nil, fmt.Errorf("catch %v of %#x: %w", access, addr, err)
 	}
 	return f, nil
+}
+
+// FaultOf returns the Fault that an error tells of, or nil: one of this package, or of an access of this process that
+// [mmu.Guarded] made and the processor refused. Of the latter PC and Bytes are not known, and Addr is that of the access also
+// where the processor gives none.
+func FaultOf(err error) *Fault {
+	if f := (*Fault)(nil); errors.As(err, &f) {
+		return f
+	}
+	g := (*mmu.Fault)(nil)
+	if !errors.As(err, &g) {
+		return nil
+	}
+	return &Fault{
+		Signal: g.Signal, Code: g.Code, Addr: g.Addr, TrapNo: g.TrapNo, ErrorCode: ErrorCode(g.ErrorCode), arch: runtime.GOARCH,
+	}
 }
 
 // catch runs a child and reads what it reports.

@@ -18,6 +18,24 @@ func (f *Fault) readContext(uc []byte) {
 	f.PC = uintptr(binary.NativeEndian.Uint64(uc[0xa8:]))
 	f.ErrorCode = ErrorCode(binary.NativeEndian.Uint64(uc[0xc0:]))
 	f.TrapNo = int(binary.NativeEndian.Uint64(uc[0xc8:]))
+	if f.TrapNo == 1 || f.TrapNo == 3 || f.TrapNo == 4 {
+		f.Bytes = trapped(f.Bytes)
+	}
+}
+
+// trapped finds the instruction that raised a trap in bytes that begin two before the one after it. Of a step it is not
+// known how long that was: then it is the one after it.
+func trapped(code []byte) []byte {
+	const int1, int3, intN = 0xf1, 0xcc, 0xcd
+	switch {
+	case len(code) < 2:
+		return nil
+	case code[0] == intN && (code[1] == 3 || code[1] == 4):
+		return code
+	case code[1] == int1 || code[1] == int3:
+		return code[1:]
+	}
+	return code[2:]
 }
 
 // Numbers of what raises an exception, known to assembly.

@@ -13,6 +13,7 @@
 #define UC_R12	0x48
 #define UC_R13	0x50
 #define UC_RIP	0xa8
+#define UC_TRAPNO	0xc8
 
 DATA ·handlerAddresses+0(SB)/8, $·handlerThatReports(SB)
 DATA ·handlerAddresses+8(SB)/8, $·handlerThatSkips(SB)
@@ -36,10 +37,21 @@ TEXT ·handlerThatReports(SB), NOSPLIT|NOFRAME, $0
 	MOVQ	R12, SI
 	MOVQ	$CONTEXT, DX
 	SYSCALL
-	// The instruction. Where it cannot be read the kernel writes nothing, or what lies before the edge.
+	// The instruction. Where it cannot be read the kernel writes nothing, or what lies before the edge. After #DB, #BP
+	// and #OF it lies behind: two bytes at the most.
+	MOVQ	UC_RIP(R12), SI
+	MOVQ	UC_TRAPNO(R12), AX
+	CMPQ	AX, $1
+	JEQ	behind
+	CMPQ	AX, $3
+	JEQ	behind
+	CMPQ	AX, $4
+	JNE	code
+behind:
+	SUBQ	$2, SI
+code:
 	MOVQ	$SYS_write, AX
 	MOVQ	$REPORT, DI
-	MOVQ	UC_RIP(R12), SI
 	MOVQ	$CODE, DX
 	SYSCALL
 	MOVQ	$SYS_exit_group, AX

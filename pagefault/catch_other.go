@@ -24,6 +24,13 @@ func (e Exception) Catch(context.Context) (*Fault, error) { return nil, errCatch
 // CatchAccess fails: Linux only.
 func CatchAccess(context.Context, uintptr, Access) (*Fault, error) { return nil, errCatchLinuxOnly }
 
+// FaultOf returns a Fault that an error holds, or nil.
+func FaultOf(err error) *Fault {
+	f := (*Fault)(nil)
+	errors.As(err, &f)
+	return f
+}
+
 // Run fails: Linux only.
 func (c Cause) Run(context.Context, CauseOptions) (*Caused, error) { return nil, errCatchLinuxOnly }
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"runtime"
@@ -13,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/mmu"
 )
 
 // emulated reports whether the processor is one that QEMU makes up, which leaves a few exceptions out.
@@ -129,23 +132,71 @@ func TestFaultsOfAccessesAreDocumented(t *testing.T) {
 const siKernelCode = 0x80
 
 func TestInstructionsAreShown(t *testing.T) {
-	want := map[string]map[string][]byte{
-		"amd64": {"#UD": {0x0f, 0x0b}, "#GP privileged": {0xf4}, "#DE by zero": {0x48, 0xf7, 0xf1}},
-		"arm64": {"undefined": {0, 0, 0, 0}, "breakpoint": {0, 0, 0x20, 0xd4}},
+	type instruction struct {
+		code      []byte
+		goes, gnu string // Go's text and the GNU tools'
+	}
+	want := map[string]map[string]instruction{
+		"amd64": {
+			"#UD": {[]byte{0x0f, 0x0b}, "UD2", "ud2"}, "#GP privileged": {[]byte{0xf4}, "HLT", "hlt"},
+			"#DE by zero": {[]byte{0x48, 0xf7, 0xf1}, "DIVQ CX", "div %rcx"}, "#BP": {[]byte{0xcc}, "INT $0x3", "int3"},
+			"#OF": {[]byte{0xcd, 4}, "INT $0x4", "int $0x4"}, "#PF near nil": {[]byte{0x8a, 0x03}, "MOVB 0(BX), AL", "mov (%rbx),%al"},
+		},
+		"arm64": {
+			"undefined": {[]byte{0, 0, 0, 0}, "", ""}, "breakpoint": {[]byte{0, 0, 0x20, 0xd4}, "BRK $0", "brk #0x0"},
+		},
 	}[runtime.GOARCH]
 	found := 0
 	for _, e := range Exceptions() {
-		if code, ok := want[e.Name]; ok {
+		if in, ok := want[e.Name]; ok {
 			found++
 			f, err := e.Catch(t.Context())
 			f = caught(t, f, err)
-			if !bytes.HasPrefix(f.Bytes, code) {
-				t.Errorf("%s: % x; want % x", e.Name, f.Bytes, code)
+			goes, gnu := f.Instruction()
+			if !bytes.HasPrefix(f.Bytes, in.code) || goes != in.goes || gnu != in.gnu {
+				t.Errorf("%s: % x, %q, %q; want % x, %q, %q", e.Name, f.Bytes, goes, gnu, in.code, in.goes, in.gnu)
 			}
 		}
 	}
 	if found != len(want) {
 		t.Errorf("%d of %d exceptions are in the table", found, len(want))
+	}
+}
+
+// TestFaultsOfThisProcessAreThoseOfAChild makes each access of the table here, guarded, and in a child that dies of it.
+func TestFaultsOfThisProcessAreThoseOfAChild(t *testing.T) {
+	for _, e := range Exceptions() {
+		if e.addr == nil || e.number != raiseRead && e.number != raiseWrite {
+			continue
+		}
+		addr, err := e.addr()
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.Logf("%s: %v", e.Name, err)
+			continue
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if e.number == raiseRead {
+			_, err = mmu.Guarded{}.Load8(addr)
+		} else {
+			err = mmu.Guarded{}.Store8(addr, 1)
+		}
+		f := FaultOf(fmt.Errorf("wrapped: %w", err))
+		if f == nil {
+			t.Errorf("%s: %v", e.Name, err)
+			continue
+		}
+		child, err := e.Catch(t.Context())
+		child = caught(t, child, err)
+		if f.Signal != child.Signal || f.Code != child.Code || f.TrapNo != child.TrapNo || f.ErrorCode != child.ErrorCode {
+			t.Errorf("%s: here %v %+v; in a child %v %+v", e.Name, f, f, child, child)
+		}
+		if f.Addr != addr || f.PC != 0 || f.Exception() != child.Exception() {
+			t.Errorf("%s: %v %+v; want address %#x", e.Name, f, f, addr)
+		}
+	}
+	if f := FaultOf(os.ErrInvalid); f != nil {
+		t.Errorf("no fault at all: %v", f)
 	}
 }
 
@@ -180,8 +231,13 @@ func FuzzReportOfAFault(f *testing.F) {
 	f.Add(append([]byte(reportBegin), make([]byte, infoBytes+contextBytes)...))
 	f.Add(append([]byte(reportBegin), bytes.Repeat([]byte{1}, infoBytes+contextBytes+codeBytes)...))
 	f.Fuzz(func(t *testing.T, report []byte) {
-		if fault, err := parseFault(report); err == nil && fault != nil && fault.Error() == "" {
+		fault, err := parseFault(report)
+		if err != nil || fault == nil {
+			return
+		}
+		if fault.Error() == "" {
 			t.Error("a fault without words")
 		}
+		fault.Instruction()
 	})
 }

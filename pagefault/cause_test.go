@@ -81,8 +81,8 @@ func TestCausesCauseWhatTheySay(t *testing.T) {
 			if n := done.Expected; n.Minor+n.Major+n.Failed+n.FixedUp == 0 && c.Class.Event != EventUnknown {
 				t.Error("nothing is expected")
 			}
-			if done.Time.Count == 0 || done.Total <= 0 {
-				t.Errorf("took %v, %d values", done.Total, done.Time.Count)
+			if done.Time.Count == 0 || done.Overhead <= 0 { // Total may be 0: others disturbed every round that gave the overhead
+				t.Errorf("overhead %v, %d values", done.Overhead, done.Time.Count)
 			}
 			t.Logf("%v each, p50 %d ns, overhead %v", done.Total/100, done.Time.Quantile(0.5), done.Overhead/100)
 		})

@@ -26,7 +26,8 @@
 // [Causes] lists ways to make faults of each class, with the counts that the kernel must show for them:
 // [Cause.Run], and [Cause.RunObserved] for both sides' books. [Exceptions] is the processor's table of exceptions,
 // of which each that a program can raise is shown by raising it: [Exception.Catch] and [CatchAccess] return a [Fault]
-// out of a child process. That child is this program, started again: main, or TestMain, calls [Child] first.
+// out of a child process. That child is this program, started again: main, or TestMain, calls [Child] first. What an
+// access of this process met that [github.com/ring3-go/ring3/mmu.Guarded] made, [FaultOf] says in the same words.
 //
 // Minimum kernel: to observe, Linux 6.1 with BTF, and any for the procfs back end; to serve in this process 5.14, in
 // another 4.3; to cause and catch, any. Privilege: to observe, CAP_BPF and CAP_PERFMON, and none for the counts of

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/ring3-go/ring3/mmu"
 	"github.com/ring3-go/ring3/pagefault"
 )
 
@@ -24,6 +25,14 @@ func ExampleCatchAccess() {
 	// 0x8: #PF, SEGV_MAPERR, error code user
 	// 0xffff800000000000: #PF, SEGV_MAPERR, error code present|user
 	// 0x4000000000000000: #GP, SI_KERNEL, error code 0
+}
+
+// In this process only accesses can be caught, not instructions, and no child is needed.
+func ExampleFaultOf() {
+	_, err := mmu.Guarded{}.Load64(8)
+	f := pagefault.FaultOf(err)
+	fmt.Printf("%s, vector %d, error code %s, address %#x\n", f.CodeName(), f.TrapNo, f.ErrorCode.PageFault(), f.Addr)
+	// Output: SEGV_MAPERR, vector 14, error code user, address 0x8
 }
 
 // The table of exceptions, each raised in a child.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
@@ -96,8 +97,14 @@ func (r *Region) populate(off, end int64, access Access) error {
 	if access == AccessWrite {
 		advice = unix.MADV_POPULATE_WRITE
 	}
+	m := r.memory[off&^(page-1) : (end+page-1)&^(page-1)]
+	pages := int64(len(m)) / page
+	// With one P the worker's turns are this goroutine's too.
+	if asked := r.asked.Add(pages); asked%yieldEvery < pages && runtime.GOMAXPROCS(0) > 1 {
+		runtime.Gosched()
+	}
 	r.server.order.Add(1)
-	err := populate(r.memory[off&^(page-1):(end+page-1)&^(page-1)], advice)
+	err := populate(m, advice)
 	r.server.order.Add(1)
 	if r.closing.Load() {
 		return ErrClosed

@@ -35,6 +35,7 @@ type Region struct {
 	doorbell []byte // a page for each worker; a fault on it ends one
 	remote   *remoteEnd
 
+	asked   atomic.Int64 // pages that were asked for, for yieldEvery
 	closing atomic.Bool
 	cancel  context.CancelFunc
 	close   sync.Once
@@ -45,6 +46,7 @@ type Region struct {
 
 	failuresMu sync.Mutex
 	failures   map[int64]failure // by offset of the page
+	anyFailure atomic.Bool       // there are some
 }
 
 type failure struct {
@@ -145,7 +147,7 @@ func (r *Region) mapMemory(opts ServeOptions) (memfd int, err error) {
 			return memfd, os.NewSyscallError("mlock2", errno)
 		}
 	}
-	s.place.ranges = []placed{{addressOf(r.memory), uintptr(length), 0}}
+	s.place.set(addressOf(r.memory), uintptr(length))
 	_, err = syscalls.UffdRegister(s.fd, addressOf(r.memory), uintptr(length), registerMode(opts.Faults))
 	return memfd, err
 }
@@ -224,15 +226,16 @@ func (r *Region) noteFailure(offset int64, faults ServeFaults, err error) {
 	r.failuresMu.Lock()
 	defer r.failuresMu.Unlock()
 	r.failures[offset] = failure{&ServeError{offset, err}, faults == ServeWriteProtect}
+	r.anyFailure.Store(true)
 }
 
 // failure returns why a page of the range cannot be had.
 func (r *Region) failure(offset, end int64, access Access) error {
-	r.failuresMu.Lock()
-	defer r.failuresMu.Unlock()
-	if len(r.failures) == 0 {
+	if !r.anyFailure.Load() {
 		return nil
 	}
+	r.failuresMu.Lock()
+	defer r.failuresMu.Unlock()
 	page := int64(r.server.page)
 	for at := offset &^ (page - 1); at < end; at += page {
 		if f, ok := r.failures[at]; ok && (access == AccessWrite || !f.writes) {
@@ -251,4 +254,5 @@ func (r *Region) forgive(offset, end int64, writes bool) {
 			delete(r.failures, at)
 		}
 	}
+	r.anyFailure.Store(len(r.failures) > 0)
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -67,7 +68,7 @@ func accept(conn *net.UnixConn) (_ *remoteServer, err error) {
 		return nil, errors.New("the region is in this process")
 	}
 	s.page, s.faults, s.features = int(o.Page), ServeFaults(o.Faults), syscalls.UffdFeatures(o.Features)
-	s.place.ranges = []placed{{uintptr(o.Start), uintptr(o.Length), 0}}
+	s.place.set(uintptr(o.Start), uintptr(o.Length))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.unable = s.close
 	if memfd >= 0 {
@@ -135,10 +136,16 @@ func (s *remoteServer) work(done *sync.WaitGroup) {
 	}()
 	buffer, request := make([]byte, s.page), new(Request)
 	var messages [1]syscalls.UffdMsg
-	for s.wait() {
+	for served, more := 0, true; more; {
 		n, err := syscalls.UffdRead(s.fd, messages[:])
-		if err == nil && n == 1 && messages[0].Event == syscalls.UFFD_EVENT_PAGEFAULT {
+		switch {
+		case err != nil || n != 1: // mostly EAGAIN: nobody waits
+			more = s.wait()
+		case messages[0].Event == syscalls.UFFD_EVENT_PAGEFAULT:
 			s.serve(&messages[0], buffer, request)
+			if served++; served%yieldEvery == 0 {
+				runtime.Gosched()
+			}
 		}
 	}
 	over = true

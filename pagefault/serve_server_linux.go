@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -42,8 +43,8 @@ type server struct {
 
 // A place says which addresses are the region's: one range, until somebody moves parts of it.
 type place struct {
-	mu     sync.Mutex
-	ranges []placed
+	mu     sync.Mutex // who changes it
+	ranges atomic.Pointer[[]placed]
 }
 
 type placed struct {
@@ -53,25 +54,33 @@ type placed struct {
 
 // offset returns where in the region an address is.
 func (p *place) offset(addr uintptr) (offset int64, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := len(p.ranges) - 1; i >= 0; i-- { // the latest counts
-		if r := p.ranges[i]; addr-r.start < r.length {
+	ranges := *p.ranges.Load()
+	for i := len(ranges) - 1; i >= 0; i-- { // the latest counts
+		if r := ranges[i]; addr-r.start < r.length {
 			return r.offset + int64(addr-r.start), true
 		}
 	}
 	return 0, false
 }
 
+// set says where the region begins.
+func (p *place) set(start, length uintptr) {
+	p.ranges.Store(&[]placed{{start, length, 0}})
+}
+
+// base is where the region began.
+func (p *place) base() uintptr { return (*p.ranges.Load())[0].start }
+
 // move notes that memory is elsewhere now.
 func (p *place) move(from, to, length uintptr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	offset, ok := p.offset(from)
 	if !ok {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ranges = append(p.ranges, placed{to, length, offset})
+	ranges := append(slices.Clone(*p.ranges.Load()), placed{to, length, offset})
+	p.ranges.Store(&ranges)
 }
 
 // serve answers one fault. The buffer is a page of the caller's, and the request is one to fill in: a worker has its
@@ -99,26 +108,25 @@ func (s *server) serve(m *syscalls.UffdMsg, buffer []byte, r *Request) {
 	} else {
 		clear(r.Page)
 	}
-	s.ask(r, func(err error) {
+	s.ask(addr, r)
+}
+
+// ask calls the handler and answers, however the handler ends. One that ends the goroutine ends it after the answer.
+func (s *server) ask(addr uintptr, r *Request) {
+	err := errHandlerEnded
+	defer func() {
+		if err != nil {
+			if v := recover(); v != nil {
+				err = &PanicError{Value: v, Stack: debug.Stack()}
+			}
+		}
+		s.order.Add(1)
 		if err == nil {
 			err = s.resolve(addr, r)
 		}
 		if err != nil {
-			s.refuse(addr, offset, r.Faults, err)
+			s.refuse(addr, r.Offset, r.Faults, err)
 		}
-	})
-}
-
-// ask calls the handler and then answer, however the handler ends. One that ends the goroutine ends it after
-// the answer.
-func (s *server) ask(r *Request, answer func(error)) {
-	err := errHandlerEnded
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-		s.order.Add(1)
-		answer(err)
 	}()
 	s.order.Add(1)
 	err = s.handler(r)
@@ -147,6 +155,9 @@ func (s *server) resolve(addr uintptr, r *Request) error {
 	default:
 		err = s.copy(addr, r.Page, r.protect)
 	}
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, unix.EEXIST) { // another thread's fault was served first
 		err = syscalls.UffdWake(s.fd, addr, size)
 	}
@@ -160,6 +171,11 @@ func (s *server) copy(addr uintptr, from []byte, protect bool) error {
 	var mode syscalls.UffdCopyMode
 	if protect {
 		mode = syscalls.UFFDIO_COPY_MODE_WP
+	}
+	// The way of most pages, so the first try goes straight.
+	_, err := syscalls.UffdCopy(s.fd, addr, from, mode)
+	if err == nil {
+		return nil
 	}
 	return retried(func() error { return second(syscalls.UffdCopy(s.fd, addr, from, mode)) })
 }

@@ -407,54 +407,6 @@ func TestCollectorDoesNotStopTheHandler(t *testing.T) {
 	}
 }
 
-func TestEventsOfMemoryAreTold(t *testing.T) {
-	events := make(chan MemoryEvent, 16)
-	r := region(t, ServeOptions{Size: int64(8 * pageBytes), Workers: 2, Handler: number, Events: func(e MemoryEvent) { events <- e }}, features.PopulateRead)
-	for page := range 8 {
-		if _, err := readNumber(r, page); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := r.Drop(int64(2*pageBytes), int64(3*pageBytes)); err != nil {
-		t.Fatal(err)
-	}
-	want := MemoryEvent{Kind: MemoryRemove, Start: int64(2 * pageBytes), End: int64(5 * pageBytes)}
-	if e := <-events; e != want {
-		t.Errorf("%+v; want %+v", e, want)
-	}
-	// The last page moves to where another mapping was; faults there are served as those of its old place.
-	elsewhere, err := mapRegion(-1, int64(pageBytes), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	last := addressOf(r.memory) + uintptr(7*pageBytes)
-	_, _, errno := unix.Syscall6(unix.SYS_MREMAP, last, uintptr(pageBytes), uintptr(pageBytes), unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED, addressOf(elsewhere), 0)
-	if errno != 0 {
-		t.Fatal(errno)
-	}
-	if e := <-events; e.Kind != MemoryRemap || e.Start != int64(7*pageBytes) || e.End != int64(8*pageBytes) || e.To != int64(addressOf(elsewhere)-addressOf(r.memory)) {
-		t.Errorf("%+v; want a move of the last page", e)
-	}
-	if e := <-events; e.Kind != MemoryUnmap || e.Start != int64(7*pageBytes) {
-		t.Errorf("%+v; want an unmap of its old place", e)
-	}
-	if err := unix.Madvise(elsewhere, unix.MADV_DONTNEED); err != nil {
-		t.Fatal(err)
-	}
-	if e := <-events; e.Kind != MemoryRemove || e.Start != int64(7*pageBytes) {
-		t.Errorf("%+v; want a remove of the moved page", e)
-	}
-	if err := populate(elsewhere, unix.MADV_POPULATE_READ); err != nil || binary.NativeEndian.Uint64(elsewhere) != 8 {
-		t.Errorf("moved page is %d, %v; want 8", elsewhere[0], err)
-	}
-	if err := unmapRegion(elsewhere); err != nil {
-		t.Fatal(err)
-	}
-	if e := <-events; e.Kind != MemoryUnmap || e.Start != int64(7*pageBytes) {
-		t.Errorf("%+v; want an unmap", e)
-	}
-}
-
 func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 	for name, opts := range map[string]ServeOptions{
 		"no size":        {Handler: number},

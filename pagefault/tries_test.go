@@ -55,17 +55,23 @@ func TestCallsOfHandleMmFaultAreNotFaults(t *testing.T) {
 		t.Run(fmt.Sprint(tt.args), func(t *testing.T) {
 			c := start(t, tt.args...)
 			pid := c.Cmd.Process.Pid
+			// The runtime takes faults when it likes, and makes threads. Only while the process is stopped do three
+			// counters, read one after the other, tell of the same moment.
+			resume := stop(t, pid)
 			events := countFaultEvents(t, pid)
 			if err := calls.Put(uint32(0), tries{Process: uint64(pid)}); err != nil {
 				t.Fatal(err)
 			}
 			faults, raised := kernelFaults(t, pid), events()
+			resume()
 			body(t, c)
+			resume = stop(t, pid)
 			faults, raised = kernelFaults(t, pid)-faults, events()-raised
 			var n tries
 			if err := calls.Lookup(uint32(0), &n); err != nil {
 				t.Fatal(err)
 			}
+			resume()
 			if _, err := c.Wait(); err != nil {
 				t.Fatal(err)
 			}
@@ -163,17 +169,30 @@ func kernelFaults(t *testing.T, pid int) uint64 {
 	return sum
 }
 
-// countFaultEvents counts the perf events of completed faults in every thread that a child has and will have.
-func countFaultEvents(t *testing.T, pid int) func() uint64 {
+// stop stops every thread of a child, and returns when they have, what lets them go on.
+func stop(t *testing.T, pid int) (resume func()) {
 	t.Helper()
-	// The runtime makes threads when it likes. While the process is stopped it cannot.
 	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
 		t.Fatal(os.NewSyscallError("kill", err))
 	}
-	if err := unix.Waitid(unix.P_PID, pid, nil, unix.WSTOPPED, nil); err != nil {
-		t.Fatal(os.NewSyscallError("waitid", err))
+	for {
+		if err := unix.Waitid(unix.P_PID, pid, nil, unix.WSTOPPED, nil); err == nil {
+			break
+		} else if err != unix.EINTR {
+			t.Fatal(os.NewSyscallError("waitid", err))
+		}
 	}
-	defer unix.Kill(pid, unix.SIGCONT)
+	return func() {
+		if err := unix.Kill(pid, unix.SIGCONT); err != nil {
+			t.Fatal(os.NewSyscallError("kill", err))
+		}
+	}
+}
+
+// countFaultEvents counts the perf events of completed faults in every thread that a child, which is stopped, has and
+// will have.
+func countFaultEvents(t *testing.T, pid int) func() uint64 {
+	t.Helper()
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 	if err != nil {
 		t.Fatal(err)

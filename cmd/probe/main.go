@@ -7,6 +7,7 @@
 //	probe asm [lesson]               lessons in assembly, shown, run and stepped
 //	probe vm PID [ADDRESS]           an address space, or one address through the page tables
 //	probe bench faults               what a page fault of each class costs
+//	probe exceptions                 the processor's table of exceptions, each raised
 //	probe doctor                     what this host allows, and how to get the rest
 //
 // Data goes to standard output and talk to standard error; --json prints one record a line. Exit codes:

@@ -58,7 +58,7 @@ program has.`,
 	flags.StringVar(&out.color, "color", "auto", "colour: auto, always or never (NO_COLOR is honoured)")
 	flags.BoolVarP(&out.verbose, "verbose", "v", false, "say more on standard error, the eBPF verifier's log included")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(out), newFaults(out), newSwitches(out), newAsm(out), newVM(out), newBench(out), newDoctor(out))
+	root.AddCommand(newRun(out), newFaults(out), newSwitches(out), newAsm(out), newVM(out), newBench(out), newExceptions(out), newDoctor(out))
 	return root
 }
 

@@ -71,6 +71,7 @@ func TestEveryCommandPrintsWhatItsSchemaSays(t *testing.T) {
 		{[]string{"bench", "faults", "--json", "no such class"}, exitUsage, []string{"ring3/error/v1"}},
 		{[]string{"bench", "faults", "--json", "--count", "0"}, exitUsage, []string{"ring3/error/v1"}},
 		{[]string{"bench", "--json", "faults?"}, exitUsage, []string{"ring3/error/v1"}},
+		{[]string{"exceptions", "--json", "too many"}, exitUsage, []string{"ring3/error/v1"}},
 		{[]string{"doctor", "--json"}, 0, []string{"ring3/doctor/v1"}},
 	} {
 		out := finish(t, asProcess(t, c.args...))

@@ -15,7 +15,7 @@ import (
 const schemaDir = "../../docs/json"
 
 // kinds are the records that there are.
-var kinds = []string{"run", "faults", "switches", "vma", "page", "lesson", "code", "step", "bench", "doctor", "error"}
+var kinds = []string{"run", "faults", "switches", "vma", "page", "lesson", "code", "step", "bench", "exception", "doctor", "error"}
 
 var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	compiler := jsonschema.NewCompiler()

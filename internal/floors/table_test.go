@@ -35,7 +35,7 @@ var table = []rule{
 	{"epoll", 1, []string{xsys}},
 	{"iouring", 1, []string{xsys}},
 
-	{"pagefault", 2, []string{xsys, ebpf}},
+	{"pagefault", 2, []string{xsys, xarch, ebpf}},
 	{"ctxswitch", 2, []string{xsys, ebpf}},
 	{"reactor", 2, []string{xsys}},
 
