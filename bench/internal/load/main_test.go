@@ -49,9 +49,10 @@ func rusageOf(t *testing.T, args ...string) *syscall.Rusage {
 func TestSwitchesAreVoluntary(t *testing.T) {
 	const n = 20000
 	ru := rusageOf(t, "switches", "20000", firstCPU(t))
-	// A tick may take a thread off between its write and its read; the byte is then there already.
-	if ru.Nvcsw < n*9/10 || ru.Nvcsw > n*11/10 {
-		t.Errorf("%d voluntary switches; want about %d", ru.Nvcsw, n)
+	// Whoever else wants the processor takes a thread off between its write and its read; the byte is then there
+	// already, and so is the next of the other thread.
+	if ru.Nvcsw+2*ru.Nivcsw < n*9/10 || ru.Nvcsw > n*11/10 {
+		t.Errorf("%d voluntary switches, %d involuntary; want about %d", ru.Nvcsw, ru.Nivcsw, n)
 	}
 }
 
