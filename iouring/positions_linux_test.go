@@ -12,6 +12,7 @@ import (
 func TestABatchIsGivenOnceWhereTheQueueRewinds(t *testing.T) {
 	r := newRing(t, Options{Entries: 8})
 	r.params.Flags |= syscalls.IORING_SETUP_SQ_REWIND
+	r.rewind() // newRing may have used it
 	for _, n := range []uint32{3, 8, 1} {
 		var batch []Token
 		for i := range n {
