@@ -126,7 +126,7 @@ func (s *Listener) Close() error {
 	if s.closing.Swap(true) {
 		return nil
 	}
-	err := s.loop.Post(func() { s.shut() })
+	err := s.loop.Post(func() { s.untilClosed(s.settle) })
 	if errors.Is(err, ErrClosed) {
 		return nil
 	}
@@ -234,10 +234,32 @@ func (s *Listener) shut() {
 	s.loop.driver.unlisten(s)
 }
 
-// drain accepts what waits to be accepted, and closes.
-func (s *Listener) drain() {
-	s.loop.driver.acceptWaiting(s)
+// settle takes over what was accepted, and closes.
+func (s *Listener) settle() {
+	s.loop.driver.settle(s)
 	s.shut()
+}
+
+// drain accepts what waits to be accepted besides.
+func (s *Listener) drain() {
+	s.loop.driver.settle(s)
+	for !s.closed {
+		s.loop.current = s
+		fd, err := accept(s.fd)
+		if err == nil {
+			s.accepted(fd)
+		} else if err == errAgain || !s.acceptFailed(err) {
+			break
+		}
+	}
+	s.shut()
+}
+
+// untilClosed calls what closes the listener again where the program's accept, or somebody's handler, has panicked.
+func (s *Listener) untilClosed(f func()) {
+	for !s.closed {
+		s.loop.protect(f)
+	}
 }
 
 // makeConn makes a connection of a descriptor, which it owns from here on.
@@ -275,9 +297,7 @@ func (l *Loop) drain() {
 	}
 	l.draining = true
 	for s := range l.listeners {
-		for !s.closed { // accept may panic
-			l.protect(s.drain)
-		}
+		s.untilClosed(s.drain)
 	}
 	for c := range l.conns {
 		if c.opened {
