@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -107,6 +108,61 @@ func testShutdownAnswersWhatHasArrived(t *testing.T, driver Driver) {
 		t.Error("the port still listens")
 	}
 }
+
+// Nothing tells whether a client that has just connected will ask. The loop waits for it, and not for one that had its time.
+func TestShutdownWaitsForTheFirstRequest(t *testing.T) {
+	eachDriver(t, testShutdownWaitsForTheFirstRequest)
+}
+
+func testShutdownWaitsForTheFirstRequest(t *testing.T, driver Driver) {
+	server, client := identity()
+	for _, secure := range []bool{false, true} {
+		l := start(t, Options{Driver: driver})
+		opened := make(chan *Conn, 2)
+		accept := func(*Conn) Handler { return opens{opened} }
+		var s *Listener
+		connect := func() net.Conn { return dial(t, s) }
+		if secure {
+			s = serveTLS(t, l, server, accept)
+			connect = func() net.Conn {
+				c := tls.Client(dial(t, s), client)
+				if err := c.Handshake(); err != nil {
+					t.Fatal(err)
+				}
+				return c
+			}
+		} else {
+			s = serve(t, l, accept)
+		}
+		old := connect()
+		oldConn := <-opened
+		fresh := connect()
+		freshConn := <-opened
+		on(t, l, func() { // a machine that is slow does not matter
+			oldConn.since -= freshTicks
+			freshConn.since += 1000 * freshTicks
+		})
+		shut := make(chan error, 1)
+		go func() { shut <- l.Shutdown(context.Background()) }()
+		ends(t, old) // many looks before the other asks
+		time.Sleep(40 * drainPause)
+		say(t, fresh, "?")
+		hear(t, fresh, "?")
+		ends(t, fresh)
+		if err := <-shut; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// opens is an echo that tells of its connections.
+type opens struct{ opened chan *Conn }
+
+func (o opens) Open(c *Conn)         { o.opened <- c }
+func (opens) Data(c *Conn, b []byte) { c.Write(b) }
+func (opens) EOF(c *Conn)            { c.Close() }
+func (opens) Drained(*Conn)          {}
+func (opens) Closed(*Conn, error)    {}
 
 // Accepting what waits is the program's code too.
 func TestShutdownOutlivesAPanicInAccept(t *testing.T) {
