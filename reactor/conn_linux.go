@@ -37,11 +37,11 @@ type Conn struct {
 	late     bool // Close was called, but the handshake goes on for what was written
 	half     bool // writing half is, or will be, shut down
 	halfDone bool
-	tlsEnded bool  // EOF was called for an end that TLS has seen
-	ended    bool  // the peer has shut down its half
-	full     bool  // output is above the high mark, and has not come down to the low one
-	paused   bool  // by the program
-	reading  bool  // as the driver was told
+	tlsEnded bool // EOF was called for an end that TLS has seen
+	ended    bool // the peer has shut down its half
+	full     bool // output is above the high mark, and has not come down to the low one
+	paused   bool // by the program
+	reading  bool // as the driver was told
 	spoke    bool // the handler has had input, ever
 	heard    bool // input came since the last look, while draining
 	dirty    bool // in loop.dirty
