@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -153,6 +154,54 @@ func testShutdownWaitsForTheFirstRequest(t *testing.T, driver Driver) {
 			t.Error(err)
 		}
 	}
+}
+
+// More requests have been received than the ring has places to say so: those that wait behind them are no less received.
+func TestShutdownSeesWhatTheRingHasNoPlaceFor(t *testing.T) {
+	const clients = 40
+	l := startRing(t, Options{}, ringSizes{entries: 4, completions: 8, buffers: 64})
+	s := serve(t, l, func(*Conn) Handler { return slow{} })
+	var asking []net.Conn
+	for range clients {
+		c := dial(t, s)
+		say(t, c, "1")
+		hear(t, c, "1")
+		asking = append(asking, c)
+	}
+	draining, held := make(chan struct{}), make(chan struct{})
+	l.Post(func() {
+		l.drain()
+		close(draining)
+		<-held
+		for c := range l.conns {
+			for unread(c.fd) == 0 {
+				runtime.Gosched()
+			}
+		}
+	})
+	<-draining
+	for _, c := range asking {
+		say(t, c, "2")
+	}
+	shut := make(chan error, 1)
+	go func() { shut <- l.Shutdown(context.Background()) }()
+	close(held)
+	for _, c := range asking {
+		hear(t, c, "2")
+		ends(t, c)
+	}
+	if err := <-shut; err != nil {
+		t.Error(err)
+	}
+}
+
+// slow is so slow that the next look comes before the next batch, and nothing of its own is in the ring then.
+type slow struct{ Base }
+
+func (slow) Data(c *Conn, b []byte) {
+	time.Sleep(2 * drainPause)
+	b = bytes.Clone(b)
+	c.Post(func(c *Conn) { c.Write(b) })
 }
 
 // opens is an echo that tells of its connections.
