@@ -22,6 +22,7 @@ type Conn struct {
 	readBy  int64 // deadlines, in ticks; 0: none
 	writeBy int64
 	dialBy  int64    // for Open
+	since   int64    // the tick of Open
 	tls     *tlsConn // nil without
 	reason  error    // why it is closing
 	keptAt  uint64   // number of the loop's wait in or before which output began to be kept
@@ -36,15 +37,14 @@ type Conn struct {
 	late     bool // Close was called, but the handshake goes on for what was written
 	half     bool // writing half is, or will be, shut down
 	halfDone bool
-	tlsEnded bool  // EOF was called for an end that TLS has seen
-	ended    bool  // the peer has shut down its half
-	full     bool  // output is above the high mark, and has not come down to the low one
-	paused   bool  // by the program
-	reading  bool  // as the driver was told
-	spoke    bool  // input has come, ever
-	looks    uint8 // while draining, how often it was found silent before it ever spoke
-	heard    bool  // input came since the last look, while draining
-	dirty    bool  // in loop.dirty
+	tlsEnded bool // EOF was called for an end that TLS has seen
+	ended    bool // the peer has shut down its half
+	full     bool // output is above the high mark, and has not come down to the low one
+	paused   bool // by the program
+	reading  bool // as the driver was told
+	spoke    bool // the handler has had input, ever
+	heard    bool // input came since the last look, while draining
+	dirty    bool // in loop.dirty
 }
 
 // Loop returns the loop that the connection is on.
@@ -250,7 +250,7 @@ func (c *Conn) begin() {
 }
 
 func (c *Conn) open() {
-	c.opened, c.dialBy = true, 0
+	c.opened, c.dialBy, c.since = true, 0, c.loop.ticks()
 	c.handler.Open(c)
 	if c.loop.draining && !c.gone {
 		c.drain()
@@ -280,11 +280,17 @@ func (c *Conn) input(b []byte) {
 		return // read before that, or on its way
 	}
 	c.loop.current = c
-	c.heard, c.spoke = true, true
+	c.heard = true
 	if c.tls != nil {
 		c.tls.input(b)
 		return
 	}
+	c.data(b)
+}
+
+// data is input above TLS.
+func (c *Conn) data(b []byte) {
+	c.spoke = true
 	c.handler.Data(c, b)
 }
 

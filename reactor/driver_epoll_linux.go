@@ -302,21 +302,7 @@ func (d *epollDriver) acceptSome(l *Listener) {
 	}
 }
 
-func (d *epollDriver) acceptWaiting(l *Listener) { acceptAll(l) }
-
-// acceptAll accepts what waits in a listener's queue.
-func acceptAll(l *Listener) {
-	for !l.closed {
-		l.loop.current = l
-		fd, err := accept(l.fd)
-		switch {
-		case err == nil:
-			l.accepted(fd)
-		case err == errAgain || !l.acceptFailed(err):
-			return
-		}
-	}
-}
+func (d *epollDriver) settle(*Listener) {} // what is accepted is told at once
 
 func (d *epollDriver) unread(c *Conn) bool { return unread(c.fd) > 0 }
 

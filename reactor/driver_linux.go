@@ -35,8 +35,9 @@ type driver interface {
 	listen(l *Listener) error
 	// accept turns accepting on or off. Off, a connection that was accepted meanwhile is still told.
 	accept(l *Listener, on bool) error
-	// acceptWaiting tells of every connection that waits to be accepted now, or was and has not been told of.
-	acceptWaiting(l *Listener)
+	// settle ends accepting, and tells of every connection that was accepted and has not been told of: others may have
+	// the socket too, but nobody else has those.
+	settle(l *Listener)
 	// unlisten ends accepting and closes the socket. A connection that is accepted after that is closed.
 	unlisten(l *Listener)
 

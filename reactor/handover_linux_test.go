@@ -146,3 +146,56 @@ func testHandOverDropsNoConnectionAttempt(t *testing.T, driver Driver) {
 		t.Error(err)
 	}
 }
+
+// A listener closes while others have its socket: who has connected is answered, by it or by them.
+func TestCloseLeavesNobodyBetweenTwo(t *testing.T) { eachDriver(t, testCloseLeavesNobodyBetweenTwo) }
+
+func testCloseLeavesNobodyBetweenTwo(t *testing.T, driver Driver) {
+	l := start(t, Options{Driver: driver})
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	f, err := other.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var clients []net.Conn
+	for range 5 {
+		c, err := net.Dial("tcp", other.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(patience))
+		say(t, c, "?")
+		clients = append(clients, c)
+	}
+	on(t, l, func() {
+		s, err := l.ListenFile(ListenConfig{}, f, func(*Conn) Handler { return signed("x") })
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		s.Close()
+	})
+	on(t, l, func() {}) // both have been carried out
+	go func() {
+		for {
+			c, err := other.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				io.ReadFull(c, make([]byte, 1))
+				c.Write([]byte("x"))
+			}()
+		}
+	}()
+	for _, c := range clients {
+		hear(t, c, "x")
+	}
+}

@@ -126,7 +126,7 @@ func (s *Listener) Close() error {
 	if s.closing.Swap(true) {
 		return nil
 	}
-	err := s.loop.Post(func() { s.shut() })
+	err := s.loop.Post(func() { s.untilClosed(s.settle) })
 	if errors.Is(err, ErrClosed) {
 		return nil
 	}
@@ -234,10 +234,32 @@ func (s *Listener) shut() {
 	s.loop.driver.unlisten(s)
 }
 
-// drain accepts what waits to be accepted, and closes.
-func (s *Listener) drain() {
-	s.loop.driver.acceptWaiting(s)
+// settle takes over what was accepted, and closes.
+func (s *Listener) settle() {
+	s.loop.driver.settle(s)
 	s.shut()
+}
+
+// drain accepts what waits to be accepted besides.
+func (s *Listener) drain() {
+	s.loop.driver.settle(s)
+	for !s.closed {
+		s.loop.current = s
+		fd, err := accept(s.fd)
+		if err == nil {
+			s.accepted(fd)
+		} else if err == errAgain || !s.acceptFailed(err) {
+			break
+		}
+	}
+	s.shut()
+}
+
+// untilClosed calls what closes the listener again where the program's accept, or somebody's handler, has panicked.
+func (s *Listener) untilClosed(f func()) {
+	for !s.closed {
+		s.loop.protect(f)
+	}
 }
 
 // makeConn makes a connection of a descriptor, which it owns from here on.
@@ -249,9 +271,10 @@ func (l *Loop) makeConn(fd int) *Conn {
 
 // Shutdown ends the loop gently. Listeners take what waits in their queues and close. Each connection whose handler is
 // a [Drainer] is told, and closes by its own protocol; each other one is closed when nothing that the kernel has
-// received is undelivered and all output is sent; one that has never sent anything gets a tenth of a second for that. When the last is closed, Run returns. When ctx ends first, what is
-// left is closed as by [Loop.Close], and Shutdown returns ctx's error. It waits for that, so it is not for handlers:
-// they use a goroutine.
+// received is undelivered and all output is sent. One that has never sent anything gets a second from its opening, because
+// nothing tells that a client is about to ask; a Drainer can say goodbye, and wait for the client's. When the last is
+// closed, Run returns. When ctx ends first, what is left is closed as by [Loop.Close], and Shutdown returns ctx's error. It
+// waits for that, so it is not for handlers: they use a goroutine.
 func (l *Loop) Shutdown(ctx context.Context) error {
 	if l.Post(l.drain) == nil && !l.running.Load() {
 		if err := l.Close(); err != nil {
@@ -275,9 +298,7 @@ func (l *Loop) drain() {
 	}
 	l.draining = true
 	for s := range l.listeners {
-		for !s.closed { // accept may panic
-			l.protect(s.drain)
-		}
+		s.untilClosed(s.drain)
 	}
 	for c := range l.conns {
 		if c.opened {
@@ -296,8 +317,8 @@ func (l *Loop) drainTick() {
 }
 
 const (
-	drainPause  = 5 * time.Millisecond
-	silentLooks = 20
+	drainPause = 5 * time.Millisecond
+	freshTicks = 1000 // for as long a connection may be silent at first
 )
 
 func (c *Conn) drainIfIdle() {
@@ -306,11 +327,9 @@ func (c *Conn) drainIfIdle() {
 	}
 	quiet := !c.heard && c.out.size == 0 && !c.loop.driver.unread(c)
 	c.heard = false
-	if quiet && !c.spoke && c.looks < silentLooks { // it may have connected just now, and be about to ask
-		c.looks++
-		return
-	}
-	if quiet {
+	// No event says that a client will not ask. A request that came a moment later would be met by a reset.
+	fresh := !c.spoke && !c.ended && c.loop.timers.now < c.since+freshTicks
+	if quiet && !fresh {
 		c.Close()
 	}
 }

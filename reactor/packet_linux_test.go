@@ -212,3 +212,62 @@ func testPacketsWaitForWhoPaused(t *testing.T, driver Driver) {
 		}
 	}
 }
+
+// A socket that is paused keeps what is on its way from nobody else, though all of the driver's supply may be on its way.
+func TestPausedPacketsLeaveOthersTheirs(t *testing.T) {
+	eachDriver(t, testPausedPacketsLeaveOthersTheirs)
+}
+
+func testPausedPacketsLeaveOthersTheirs(t *testing.T, driver Driver) {
+	const flood = 100
+	l := start(t, Options{Driver: driver})
+	got := make(chan byte, flood)
+	counts := func(_ *PacketConn, b []byte, _ netip.AddrPort) { got <- b[0] }
+	paused, err := l.ListenPacket("udp", "127.0.0.1:0", &packets{data: counts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := l.ListenPacket("udp", "127.0.0.1:0", &packets{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRecorder(t)
+	r.data = func(*Conn, []byte) { paused.Pause() }
+	c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+	r.expect("open")
+	to, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(paused.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	held := make(chan struct{})
+	l.Post(func() { <-held }) // the stream's data comes first, and all the rest in the same batch
+	say(t, c, "pause")
+	for i := range flood {
+		say(t, to, string(rune(i)))
+	}
+	close(held)
+	r.expect("data pause")
+
+	asker, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(other.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asker.Close()
+	asker.SetDeadline(time.Now().Add(patience))
+	for range 3 {
+		say(t, asker, "still there?")
+		hear(t, asker, "still there?")
+	}
+	on(t, l, paused.Resume)
+	for i := range flood {
+		select {
+		case b := <-got:
+			if int(b) != i {
+				t.Fatalf("datagram %d came as number %d", b, i)
+			}
+		case <-time.After(patience):
+			t.Fatalf("datagram %d did not come", i)
+		}
+	}
+}

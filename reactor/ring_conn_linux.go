@@ -125,8 +125,12 @@ func (d *ringDriver) read(c *Conn, on bool) error {
 }
 
 func (d *ringDriver) unread(c *Conn) bool {
-	// Completions that nobody has looked at may be of any connection.
-	return unread(c.fd) > 0 || d.of(c).held.size > 0 || d.ring.Ready() > 0
+	if unread(c.fd) > 0 || d.of(c).held.size > 0 {
+		return true
+	}
+	// Completions that nobody has looked at may be of any connection, also those for which the queue had no room.
+	ready, _ := d.ring.SubmitAndWait(0, 0)
+	return ready > 0
 }
 
 func (rc *ringConn) enqueue(list *[]teller) {

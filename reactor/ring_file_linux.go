@@ -34,7 +34,6 @@ func (f *ringFile) submit() error {
 		if e, inner = f.d.get(); inner != nil {
 			return
 		}
-		f.d.expect(e, ringOp{other: f})
 		b := f.op.b[f.n:]
 		b = b[:min(len(b), 1<<30)]
 		offset := f.op.offset + int64(f.n)
@@ -47,6 +46,7 @@ func (f *ringFile) submit() error {
 			inner = e.Fsync(int(fd), 0)
 		}
 		if inner == nil {
+			f.d.expect(e, ringOp{other: f})
 			f.d.ring.Submit() // what is not taken now is taken later
 		}
 	})

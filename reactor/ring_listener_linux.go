@@ -74,9 +74,13 @@ func (rl *ringListener) completed(c *iouring.Completion) {
 	}
 }
 
-// acceptWaiting first has told what the ring has accepted, with all else that has come by then.
-func (d *ringDriver) acceptWaiting(l *Listener) {
+// settle has told what the ring has accepted, with all else that has come by then: an operation that begins may take
+// whole queues at once, and one that is cancelled may have.
+func (d *ringDriver) settle(l *Listener) {
 	rl := l.ring
+	if rl == nil {
+		return
+	}
 	rl.on = false
 	if rl.stop() != nil {
 		return
@@ -86,7 +90,6 @@ func (d *ringDriver) acceptWaiting(l *Listener) {
 			return
 		}
 	}
-	acceptAll(l)
 }
 
 func (d *ringDriver) unlisten(l *Listener) {

@@ -1,7 +1,9 @@
 package reactor
 
 import (
+	"net/netip"
 	"os"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -15,9 +17,14 @@ type ringPacket struct {
 	p       *PacketConn
 	receive iouring.Token // 0: none in flight
 	on      bool
-	stops   bool                 // receive is being cancelled
-	held    []iouring.Completion // came when it was off; they have their buffers
+	stops   bool         // receive is being cancelled
+	held    []heldPacket // came when it was off; a copy, because the buffers are all sockets'
 	queued  bool
+}
+
+type heldPacket struct {
+	b    []byte
+	from netip.AddrPort
 }
 
 // packetHead is what the kernel puts before a datagram: how long its parts are, and where it came from.
@@ -79,14 +86,7 @@ func (rp *ringPacket) completed(c *iouring.Completion) {
 	if !more {
 		rp.receive, rp.stops = 0, false
 	}
-	switch _, ok := c.Buffer(); {
-	case !ok:
-	case p.gone:
-		d.lend(d.packets, c)
-		d.takeBack()
-	case !rp.on || len(rp.held) > 0:
-		rp.held = append(rp.held, *c)
-	default:
+	if _, ok := c.Buffer(); ok {
 		rp.input(c)
 	}
 	if p.gone || more {
@@ -111,9 +111,14 @@ func (rp *ringPacket) completed(c *iouring.Completion) {
 func (rp *ringPacket) input(c *iouring.Completion) {
 	d := rp.d
 	if m, err := iouring.ParseRecvmsg(d.lend(d.packets, c), 0); err == nil {
-		var from unix.RawSockaddrInet6
-		copy(unsafe.Slice((*byte)(unsafe.Pointer(&from)), unsafe.Sizeof(from)), m.Address.Raw())
-		rp.p.input(m.Payload, decode(&from))
+		var raw unix.RawSockaddrInet6
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&raw)), unsafe.Sizeof(raw)), m.Address.Raw())
+		from := decode(&raw)
+		if !rp.on || len(rp.held) > 0 {
+			rp.held = append(rp.held, heldPacket{slices.Clone(m.Payload), from})
+		} else {
+			rp.p.input(m.Payload, from)
+		}
 	}
 	d.takeBack()
 }
@@ -122,9 +127,9 @@ func (rp *ringPacket) input(c *iouring.Completion) {
 func (rp *ringPacket) tell() {
 	rp.queued = false
 	for len(rp.held) > 0 && rp.on && !rp.p.gone {
-		c := rp.held[0]
-		rp.held = rp.held[1:]
-		rp.input(&c)
+		next := rp.held[0]
+		rp.held = rp.held[1:] // before, because it may panic
+		rp.p.input(next.b, next.from)
 	}
 	if rp.p.gone || len(rp.held) > 0 {
 		return
@@ -138,12 +143,7 @@ func (rp *ringPacket) tell() {
 func (d *ringDriver) closePacket(p *PacketConn) {
 	if rp := p.ring; rp != nil {
 		d.drop(rp.receive)
-		rp.receive, rp.on = 0, false
-		for i := range rp.held {
-			d.lend(d.packets, &rp.held[i])
-			d.takeBack()
-		}
-		rp.held = nil
+		rp.receive, rp.on, rp.held = 0, false, nil
 	}
 	d.closeLater(p.fd)
 }

@@ -1,7 +1,9 @@
 package reactor
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -107,6 +109,109 @@ func testShutdownAnswersWhatHasArrived(t *testing.T, driver Driver) {
 		t.Error("the port still listens")
 	}
 }
+
+// Nothing tells whether a client that has just connected will ask. The loop waits for it, and not for one that had its time.
+func TestShutdownWaitsForTheFirstRequest(t *testing.T) {
+	eachDriver(t, testShutdownWaitsForTheFirstRequest)
+}
+
+func testShutdownWaitsForTheFirstRequest(t *testing.T, driver Driver) {
+	server, client := identity()
+	for _, secure := range []bool{false, true} {
+		l := start(t, Options{Driver: driver})
+		opened := make(chan *Conn, 2)
+		accept := func(*Conn) Handler { return opens{opened} }
+		var s *Listener
+		connect := func() net.Conn { return dial(t, s) }
+		if secure {
+			s = serveTLS(t, l, server, accept)
+			connect = func() net.Conn {
+				c := tls.Client(dial(t, s), client)
+				if err := c.Handshake(); err != nil {
+					t.Fatal(err)
+				}
+				return c
+			}
+		} else {
+			s = serve(t, l, accept)
+		}
+		old := connect()
+		oldConn := <-opened
+		fresh := connect()
+		freshConn := <-opened
+		on(t, l, func() { // a machine that is slow does not matter
+			oldConn.since -= freshTicks
+			freshConn.since += 1000 * freshTicks
+		})
+		shut := make(chan error, 1)
+		go func() { shut <- l.Shutdown(context.Background()) }()
+		ends(t, old) // many looks before the other asks
+		time.Sleep(40 * drainPause)
+		say(t, fresh, "?")
+		hear(t, fresh, "?")
+		ends(t, fresh)
+		if err := <-shut; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// More requests have been received than the ring has places to say so: those that wait behind them are no less received.
+func TestShutdownSeesWhatTheRingHasNoPlaceFor(t *testing.T) {
+	const clients = 40
+	l := startRing(t, Options{}, ringSizes{entries: 4, completions: 8, buffers: 64})
+	s := serve(t, l, func(*Conn) Handler { return slow{} })
+	var asking []net.Conn
+	for range clients {
+		c := dial(t, s)
+		say(t, c, "1")
+		hear(t, c, "1")
+		asking = append(asking, c)
+	}
+	draining, held := make(chan struct{}), make(chan struct{})
+	l.Post(func() {
+		l.drain()
+		close(draining)
+		<-held
+		for c := range l.conns {
+			for unread(c.fd) == 0 {
+				runtime.Gosched()
+			}
+		}
+	})
+	<-draining
+	for _, c := range asking {
+		say(t, c, "2")
+	}
+	shut := make(chan error, 1)
+	go func() { shut <- l.Shutdown(context.Background()) }()
+	close(held)
+	for _, c := range asking {
+		hear(t, c, "2")
+		ends(t, c)
+	}
+	if err := <-shut; err != nil {
+		t.Error(err)
+	}
+}
+
+// slow is so slow that the next look comes before the next batch, and nothing of its own is in the ring then.
+type slow struct{ Base }
+
+func (slow) Data(c *Conn, b []byte) {
+	time.Sleep(2 * drainPause)
+	b = bytes.Clone(b)
+	c.Post(func(c *Conn) { c.Write(b) })
+}
+
+// opens is an echo that tells of its connections.
+type opens struct{ opened chan *Conn }
+
+func (o opens) Open(c *Conn)         { o.opened <- c }
+func (opens) Data(c *Conn, b []byte) { c.Write(b) }
+func (opens) EOF(c *Conn)            { c.Close() }
+func (opens) Drained(*Conn)          {}
+func (opens) Closed(*Conn, error)    {}
 
 // Accepting what waits is the program's code too.
 func TestShutdownOutlivesAPanicInAccept(t *testing.T) {

@@ -175,7 +175,7 @@ func (t *tlsConn) deliver() {
 	for !c.gone && !c.closing {
 		n, err := t.conn.Read(c.loop.plainBuf())
 		if n > 0 {
-			c.handler.Data(c, c.loop.plain[:n])
+			c.data(c.loop.plain[:n])
 		}
 		switch {
 		case err == nil:
