@@ -18,7 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Run causes the faults and returns what came of them, or a *[CannotHereError]. They happen on one thread, in an
+// Run causes the faults and returns what came of them, or a *[CannotHereError]. Other errors match os.ErrInvalid
+// where the options or the cause (none of [Causes]) make no sense, and those of ctx. They happen on one thread, in an
 // order that no prefetcher guesses where the cause allows it, with the signals of other threads blocked.
 //
 // Causes that end in signals, and those that a userfaultfd serves, have a child process: main, or TestMain, calls
@@ -30,6 +31,8 @@ func (c Cause) Run(ctx context.Context, opts CauseOptions) (*Caused, error) {
 	}
 	var done *Caused
 	switch {
+	case c.prepare == nil:
+		err = os.ErrInvalid // none of [Causes]
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case c.inChild && !isChild():

@@ -223,7 +223,6 @@ func prepareUserfault(s *scene) error {
 	s.later(func() error { _ = cmd.Wait(); return nil })
 	r, err := Serve(ServeOptions{Size: int64(len(s.addrs)+1) * int64(pageLength()), Faults: s.cause.userfault, Remote: ours})
 	if err != nil {
-		ours.Close()
 		return s.cannot("no userfaultfd can be had", err)
 	}
 	s.later(r.Close)

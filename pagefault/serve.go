@@ -32,7 +32,8 @@ type ServeOptions struct {
 	// Handler answers faults, in this process. Exactly one of Handler and Remote is set.
 	Handler Handler
 	// Remote is the connection to another process that calls [ServeRemote]. The region's descriptor goes there,
-	// and with it every fault. The region closes the connection.
+	// and with it every fault. The region closes the connection, and Serve where it fails, which
+	// waits until the other process has taken over: whoever closes the connection ends that.
 	Remote *net.UnixConn
 	// Workers is how many calls of Handler may run at once; 0 is 1.
 	Workers int
@@ -60,10 +61,12 @@ type Request struct {
 	Access Access
 	// Thread is the thread that waits, 0 where the kernel does not say (before 4.14).
 	Thread int
-	// Page is the page to fill.
+	// Page is the page to fill; nil where it is there, of a fault of ServeWriteProtect. It is no longer the
+	// handler's when that has returned.
 	Page []byte
 
 	ctx     context.Context
+	shared  bool // the region is shared memory
 	zero    bool
 	protect bool
 	give    []byte
@@ -73,7 +76,7 @@ type Request struct {
 func (r *Request) Context() context.Context { return r.ctx }
 
 // Zero answers with a page of zeros, which costs no memory until somebody writes to it. What is in Page does not
-// matter then. Not with ServeMinor.
+// matter then. In a region with ServeMinor the answer is an error.
 func (r *Request) Zero() { r.zero = true }
 
 // Protect has the missing page come write-protected: the first write to it is a fault of its own. It needs
@@ -82,7 +85,7 @@ func (r *Request) Protect() { r.protect = true }
 
 // Give answers with a page that is elsewhere in the memory of this process: private anonymous memory, whole and
 // aligned. The kernel moves it without a copy where it can (since 6.8), and what was there is missing
-// afterwards; otherwise it copies. Not with ServeMinor.
+// afterwards; otherwise it copies. In a region with ServeMinor the answer is an error.
 func (r *Request) Give(page []byte) { r.give = page }
 
 // A MemoryEvent is what somebody did to the memory of a region. Offsets are in bytes from its beginning.

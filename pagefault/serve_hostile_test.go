@@ -3,7 +3,9 @@
 package pagefault
 
 import (
+	"encoding/binary"
 	"errors"
+	"io"
 
 	"os"
 	"strings"
@@ -71,5 +73,164 @@ func waitForFaults(t *testing.T, threads int) {
 			return
 		}
 		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+	}
+}
+
+// TestARequestIsTheHandlersToFillAlone has handlers do to their request what they may not.
+func TestARequestIsTheHandlersToFillAlone(t *testing.T) {
+	own := make([]byte, 2*pageBytes)
+	r := region(t, ServeOptions{Size: int64(8 * pageBytes), Handler: func(r *Request) error {
+		switch r.Offset / int64(pageBytes) {
+		case 0:
+			r.Page = own
+		case 1:
+			r.Page = nil
+		case 2:
+			r.Page = r.Page[:10]
+		case 3: // what it says is no answer
+			r.Offset, r.Faults, r.Access, r.Thread = 0, ServeWriteProtect, AccessUnknown, -1
+			r.Page[0] = 4
+		case 4:
+			r.Offset, r.Faults = 5*int64(pageBytes), ServeWriteProtect
+			return io.ErrUnexpectedEOF
+		default:
+			return number(r)
+		}
+		return nil
+	}}, features.PopulateRead)
+	for page := range 3 {
+		_, err := readNumber(r, page)
+		if serve := new(ServeError); !errors.As(err, &serve) || !errors.Is(err, os.ErrInvalid) || serve.Offset != int64(page*pageBytes) {
+			t.Errorf("page %d replaced: %v", page, err)
+		}
+	}
+	if got, err := readNumber(r, 3); got != 4 || err != nil {
+		t.Errorf("fields written to: %d, %v", got, err)
+	}
+	if _, err := readNumber(r, 4); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("refused by another name: %v", err)
+	}
+	if got, err := readNumber(r, 5); got != 6 || err != nil {
+		t.Errorf("page that was named: %d, %v", got, err)
+	}
+	if err := r.Use(0, 1, AccessRead, nil); !errors.Is(err, os.ErrInvalid) {
+		t.Errorf("use for nothing: %v", err)
+	}
+}
+
+// TestSharedPagesAreAnsweredInPlace asks for what does not go with ServeMinor.
+func TestSharedPagesAreAnsweredInPlace(t *testing.T) {
+	r := region(t, ServeOptions{Size: int64(2 * pageBytes), Faults: ServeMissing | ServeMinor, Handler: func(r *Request) error {
+		if r.Offset == 0 {
+			r.Zero()
+		} else {
+			r.Give(r.Page)
+		}
+		return nil
+	}}, features.UserfaultMinor)
+	for page := range 2 {
+		if _, err := readNumber(r, page); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("page %d: %v", page, err)
+		}
+	}
+}
+
+// TestCloseEndsALongUse closes a region while more of it is asked for than anybody wants to pay for.
+func TestCloseEndsALongUse(t *testing.T) {
+	const size = 1 << 34
+	started := make(chan struct{})
+	var once sync.Once
+	r := region(t, ServeOptions{Size: size, Handler: func(r *Request) error {
+		once.Do(func() { close(started) })
+		<-r.Context().Done()
+		return nil
+	}}, features.PopulateRead)
+	before := faultsOfProcess(t)
+	done := make(chan error)
+	go func() { done <- r.Use(0, size, AccessRead, func([]byte) error { return nil }) }()
+	<-started
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !errors.Is(err, ErrClosed) {
+		t.Errorf("use: %v", err)
+	}
+	if n := faultsOfProcess(t) - before; n > 4*yieldEvery {
+		t.Errorf("%d pages came after all", n)
+	}
+}
+
+// faultsOfProcess is how many pages the kernel has put into this process.
+func faultsOfProcess(t *testing.T) int64 {
+	t.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return u.Minflt + u.Majflt
+}
+
+// TestServeClosesTheConnectionWhereItFails looks at the other end.
+func TestServeClosesTheConnectionWhereItFails(t *testing.T) {
+	for name, opts := range map[string]ServeOptions{
+		"options": {Size: -1}, "workers": {Size: 1, Workers: -1}, "two handlers": {Size: 1, Handler: number},
+	} {
+		ours, theirs := connected(t)
+		opts.Remote = ours
+		if r, err := Serve(opts); err == nil {
+			r.Close()
+			t.Errorf("%s: made a region", name)
+		}
+		if n, err := theirs.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+			t.Errorf("%s: the other end reads %d, %v; want its end", name, n, err)
+		}
+		theirs.Close()
+		ours.Close()
+	}
+}
+
+// TestAnOfferIsChecked has somebody offer a region that no sound process has.
+func TestAnOfferIsChecked(t *testing.T) {
+	for name, o := range map[string]offer{
+		"page larger than memory": {offerMagic, 1, 0, 1 << 46, 1 << 46, uint64(ServeMissing), 0},
+		"page of a byte":          {offerMagic, 1, 0, 1 << 20, 1, uint64(ServeMissing), 0},
+		"no whole pages":          {offerMagic, 1, 1, uint64(pageBytes), uint64(pageBytes), uint64(ServeMissing), 0},
+		"unknown faults":          {offerMagic, 1, 0, uint64(pageBytes), uint64(pageBytes), 1 << 9, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := connected(t)
+			defer ours.Close()
+			null, err := os.Open(os.DevNull)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer null.Close()
+			header, err := binary.Append(nil, binary.NativeEndian, &o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := ours.WriteMsgUnix(header, unix.UnixRights(int(null.Fd()), int(null.Fd())), nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := ours.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if err := ServeRemote(theirs, number, 1); !errors.Is(err, os.ErrInvalid) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// TestACauseOfNothingIsRefused.
+func TestACauseOfNothingIsRefused(t *testing.T) {
+	if _, err := (Cause{}).Run(t.Context(), CauseOptions{}); !errors.Is(err, os.ErrInvalid) {
+		t.Errorf("run: %v", err)
+	}
+	if _, err := (Cause{}).RunObserved(t.Context(), CauseOptions{}, Options{}); !errors.Is(err, os.ErrInvalid) {
+		t.Errorf("observed: %v", err)
+	}
+	if _, err := Causes()[0].Run(t.Context(), CauseOptions{Count: -1}); !errors.Is(err, os.ErrInvalid) {
+		t.Errorf("count: %v", err)
 	}
 }

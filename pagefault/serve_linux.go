@@ -63,14 +63,18 @@ type failure struct {
 // where the process may not. Sources: userfaultfd(2), ioctl_userfaultfd(2), madvise(2), and
 // Documentation/admin-guide/mm/userfaultfd.rst of the kernel.
 func Serve(opts ServeOptions) (*Region, error) {
-	if err := opts.validate(); err != nil {
-		return nil, fmt.Errorf("serve page faults: %w", err)
-	}
+	err := opts.validate()
 	if opts.Faults == 0 {
 		opts.Faults = ServeMissing
 	}
-	r, err := serve(opts)
+	var r *Region
+	if err == nil {
+		r, err = serve(opts)
+	}
 	if err != nil {
+		if opts.Remote != nil {
+			opts.Remote.Close() // who is at the other end waits for an offer
+		}
 		return nil, fmt.Errorf("serve page faults: %w", err)
 	}
 	return r, nil

@@ -53,7 +53,6 @@ type remoteEnd struct {
 func handOver(r *Region, conn *net.UnixConn, memfd int) (_ *remoteEnd, err error) {
 	defer func() {
 		if err != nil {
-			conn.Close()
 			err = fmt.Errorf("hand over to a remote handler: %w", err)
 		}
 	}()

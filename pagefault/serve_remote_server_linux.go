@@ -61,8 +61,11 @@ func accept(conn *net.UnixConn) (_ *remoteServer, err error) {
 	if err := binary.Read(bytes.NewReader(data), binary.NativeEndian, &o); err != nil {
 		return nil, err
 	}
-	if o.Magic != offerMagic || o.Page == 0 || o.Page&(o.Page-1) != 0 || o.Length == 0 || o.Length%o.Page != 0 || o.Length > 1<<46 {
+	if o.Magic != offerMagic {
 		return nil, fmt.Errorf("offer of another version: %w", os.ErrInvalid)
+	}
+	if err := o.validate(); err != nil {
+		return nil, err
 	}
 	if o.PID == int64(os.Getpid()) {
 		return nil, errors.New("the region is in this process")
@@ -84,6 +87,20 @@ func accept(conn *net.UnixConn) (_ *remoteServer, err error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	return s, nil
+}
+
+// validate holds an offer against what a region can be: its numbers become sizes of memory here.
+func (o *offer) validate() error {
+	page, known := uint64(os.Getpagesize()), uint64(ServeMissing|ServeWriteProtect|ServeMinor)
+	switch {
+	case o.Page != page:
+		return fmt.Errorf("offer of a region with pages of %d bytes: %w", o.Page, os.ErrInvalid)
+	case o.Length == 0 || o.Length > 1<<46 || (o.Start|o.Length)%o.Page != 0 || o.Start > 1<<56:
+		return fmt.Errorf("offer of a region of %d bytes at %#x: %w", o.Length, o.Start, os.ErrInvalid)
+	case o.Faults == 0 || o.Faults&^known != 0:
+		return fmt.Errorf("offer of a region with faults %#x: %w", o.Faults, os.ErrInvalid)
+	}
+	return nil
 }
 
 // descriptors takes those that came with a message.
