@@ -18,25 +18,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setting changes a number in a file of the kernel for as long as the scene lasts.
+// setting changes a number in a file of the kernel for as long as the scene lasts. It is put back by the difference:
+// another process may have changed it as well meanwhile.
 func (s *scene) setting(path string, change func(old int64) int64) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	old, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	old, err := readSetting(path)
 	if err != nil {
 		return err
 	}
 	put := func(n int64) error { return os.WriteFile(path, []byte(strconv.FormatInt(n, 10)), 0o644) }
-	if change(old) == old {
+	more := change(old) - old
+	if more == 0 {
 		return nil
 	}
-	if err := put(change(old)); err != nil {
+	if err := put(old + more); err != nil {
 		return err
 	}
-	s.later(func() error { return put(old) })
+	s.later(func() error {
+		now, err := readSetting(path)
+		if err != nil {
+			return err
+		}
+		return put(max(0, now-more))
+	})
 	return nil
+}
+
+func readSetting(path string) (int64, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 }
 
 // prepareHugetlb maps pages out of the pool of reserved huge pages, into which some are put where that is allowed.

@@ -29,6 +29,10 @@ type ServeOptions struct {
 	Size int64
 	// Faults are those that the handler is asked about; the zero value is ServeMissing.
 	Faults ServeFaults
+	// HugePages has the region be of pages that were reserved (hugetlbfs; sysctl vm.nr_hugepages), of the machine's
+	// default size: Size is rounded up to such, and a fault is one's. Serve fails with ENOMEM where there are
+	// not enough. Not with ServeMinor. [Region.Drop] needs 5.18 then, and ServeWriteProtect 5.19 (arm64 6.10).
+	HugePages bool
 	// Handler answers faults, in this process. Exactly one of Handler and Remote is set.
 	Handler Handler
 	// Remote is the connection to another process that calls [ServeRemote]. The region's descriptor goes there,
@@ -161,6 +165,8 @@ func (o *ServeOptions) validate() error {
 		return fmt.Errorf("want one of Handler and Remote: %w", os.ErrInvalid)
 	case o.Workers < 0 || o.Workers > 1024:
 		return fmt.Errorf("%d workers: %w", o.Workers, os.ErrInvalid)
+	case o.HugePages && o.Faults&ServeMinor != 0:
+		return fmt.Errorf("minor faults of huge pages: %w", errors.ErrUnsupported)
 	case o.Events != nil && o.Remote != nil:
 		return fmt.Errorf("events of a region with a remote handler: %w", errors.ErrUnsupported)
 	}

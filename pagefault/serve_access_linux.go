@@ -99,7 +99,7 @@ func (r *Region) populate(off, end int64, access Access) error {
 	}
 	// In pieces: what Close releases inside a call goes on to the call's end, with pages of zeros.
 	for at, all := off&^(page-1), (end+page-1)&^(page-1); at < all; {
-		m := r.memory[at:min(all, at+yieldEvery*page)]
+		m := r.memory[at:min(all, at+max(page, yieldEvery*int64(os.Getpagesize())))]
 		at += int64(len(m))
 		if err := r.populatePiece(m, int64(len(m))/page, advice); err != nil {
 			if failed := r.failure(off, end, access); failed != nil && err != ErrClosed {

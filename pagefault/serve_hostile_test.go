@@ -3,6 +3,7 @@
 package pagefault
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -120,14 +121,18 @@ func TestARequestIsTheHandlersToFillAlone(t *testing.T) {
 
 // TestSharedPagesAreAnsweredInPlace asks for what does not go with ServeMinor.
 func TestSharedPagesAreAnsweredInPlace(t *testing.T) {
-	r := region(t, ServeOptions{Size: int64(2 * pageBytes), Faults: ServeMissing | ServeMinor, Handler: func(r *Request) error {
-		if r.Offset == 0 {
+	r := region(t, ServeOptions{Size: int64(3 * pageBytes), Faults: ServeMissing | ServeMinor, Handler: func(r *Request) error {
+		switch r.Offset / int64(pageBytes) {
+		case 0:
 			r.Zero()
-		} else {
+		case 1:
 			r.Give(r.Page)
-		}
+		} // and what nobody touches is zeros
 		return nil
 	}}, features.UserfaultMinor)
+	if got, err := readNumber(r, 2); got != 0 || err != nil {
+		t.Errorf("untouched page: %d, %v", got, err)
+	}
 	for page := range 2 {
 		if _, err := readNumber(r, page); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("page %d: %v", page, err)
@@ -233,4 +238,56 @@ func TestACauseOfNothingIsRefused(t *testing.T) {
 	if _, err := Causes()[0].Run(t.Context(), CauseOptions{Count: -1}); !errors.Is(err, os.ErrInvalid) {
 		t.Errorf("count: %v", err)
 	}
+}
+
+// TestACancelledCauseLeavesTheMachineAsItWas cancels one that has put huge pages into the kernel's pool, in a child.
+func TestACancelledCauseLeavesTheMachineAsItWas(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("tried: only root may reserve huge pages")
+	}
+	const setting = "/proc/sys/vm/nr_hugepages"
+	before, err := os.ReadFile(setting)
+	if err != nil {
+		t.Skipf("tried: %v", err)
+	}
+	c, err := CauseNamed("hugetlb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error)
+	go func() {
+		_, err := c.RunObserved(ctx, CauseOptions{Count: 1, Reserve: true}, Options{})
+		done <- err
+	}()
+	for {
+		now, err := os.ReadFile(setting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(now) != string(before) {
+			cancel()
+			err = <-done
+		} else {
+			select {
+			case err = <-done:
+			default:
+				continue
+			}
+		}
+		t.Logf("cancelled: %v", err)
+		break
+	}
+	for range 5000 { // other tests may have pages reserved for a moment
+		after, err := os.ReadFile(setting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(after) == string(before) {
+			return
+		}
+		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+	}
+	t.Errorf("%s was %s before and is not again", setting, before)
 }

@@ -85,10 +85,19 @@ func serve(opts ServeOptions) (_ *Region, err error) {
 	if err != nil {
 		return nil, err
 	}
+	page := os.Getpagesize()
+	if opts.HugePages {
+		huge, err := hugetlbLength()
+		if err != nil {
+			unix.Close(fd)
+			return nil, &NotSupportedError{Feature: "serving huge pages", Since: "Linux 4.11 with CONFIG_HUGETLBFS", Err: err}
+		}
+		page = int(huge)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &Region{
 		userOnly: userOnly, size: opts.Size, cancel: cancel, failures: map[int64]failure{},
-		server: &server{fd: fd, page: os.Getpagesize(), faults: opts.Faults, features: features, handler: opts.Handler, ctx: ctx},
+		server: &server{fd: fd, page: page, faults: opts.Faults, features: features, handler: opts.Handler, ctx: ctx},
 	}
 	r.server.failed = r.noteFailure
 	r.server.unable = r.server.release
@@ -119,7 +128,10 @@ func serve(opts ServeOptions) (_ *Region, err error) {
 func (r *Region) mapMemory(opts ServeOptions) (memfd int, err error) {
 	s := r.server
 	length := (opts.Size + int64(s.page) - 1) &^ int64(s.page-1)
-	memfd, flags := -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS
+	memfd, flags, reserve := -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, unix.MAP_NORESERVE
+	if opts.HugePages { // all at once, or a fault would find none left
+		flags, reserve = flags|unix.MAP_HUGETLB, 0
+	}
 	if opts.Faults&ServeMinor != 0 {
 		flags = unix.MAP_SHARED
 		if memfd, err = unix.MemfdCreate("ring3-region", unix.MFD_CLOEXEC); err != nil {
@@ -132,7 +144,7 @@ func (r *Region) mapMemory(opts ServeOptions) (memfd int, err error) {
 			return memfd, err
 		}
 	}
-	if r.memory, err = mapRegion(memfd, length, flags|unix.MAP_NORESERVE); err != nil {
+	if r.memory, err = mapRegion(memfd, length, flags|reserve); err != nil {
 		return memfd, err
 	}
 	// A huge page would come in place of pages that nobody has served.

@@ -91,9 +91,10 @@ func accept(conn *net.UnixConn) (_ *remoteServer, err error) {
 
 // validate holds an offer against what a region can be: its numbers become sizes of memory here.
 func (o *offer) validate() error {
+	huge, _ := hugetlbLength() // 0 where there are none
 	page, known := uint64(os.Getpagesize()), uint64(ServeMissing|ServeWriteProtect|ServeMinor)
 	switch {
-	case o.Page != page:
+	case o.Page != page && o.Page != uint64(huge) || o.Page == 0:
 		return fmt.Errorf("offer of a region with pages of %d bytes: %w", o.Page, os.ErrInvalid)
 	case o.Length == 0 || o.Length > 1<<46 || (o.Start|o.Length)%o.Page != 0 || o.Start > 1<<56:
 		return fmt.Errorf("offer of a region of %d bytes at %#x: %w", o.Length, o.Start, os.ErrInvalid)

@@ -23,7 +23,7 @@ import (
 // the process whose memory it is as well as in another one. Its fields do not change; any goroutine may use it.
 type server struct {
 	fd       int
-	page     int
+	page     int // bytes; more than the machine's where pages are huge
 	faults   ServeFaults
 	features syscalls.UffdFeatures
 	handler  Handler
@@ -163,9 +163,14 @@ func (s *server) resolve(addr uintptr, r *Request) error {
 			mode = syscalls.UFFDIO_CONTINUE_MODE_WP
 		}
 		err = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, mode)) })
+		if errors.Is(err, unix.EFAULT) { // a page of zeros, which the handler has not so much as touched
+			if err = populate(r.Page, unix.MADV_POPULATE_WRITE); err == nil {
+				err = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, mode)) })
+			}
+		}
 	case r.give != nil:
 		err = s.give(addr, r)
-	case r.zero && !r.protect:
+	case r.zero && !r.protect && !s.huge():
 		err = retried(func() error { return second(syscalls.UffdZeropage(s.fd, addr, size, 0)) })
 	case r.zero:
 		clear(r.Page)
@@ -233,6 +238,8 @@ func (s *server) release(addr uintptr, offset int64) {
 	if s.view != nil {
 		_ = populate(s.view[offset:offset+int64(s.page)], unix.MADV_POPULATE_WRITE) // where there was none
 		_ = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, 0)) })
+	} else if s.huge() {
+		_ = s.copy(addr, make([]byte, s.page), false)
 	} else {
 		_ = retried(func() error { return second(syscalls.UffdZeropage(s.fd, addr, size, 0)) })
 	}
@@ -241,6 +248,9 @@ func (s *server) release(addr uintptr, offset int64) {
 	}
 	_ = syscalls.UffdWake(s.fd, addr, size)
 }
+
+// huge reports whether pages are of those that were reserved. The kernel has no page of zeros of that size.
+func (s *server) huge() bool { return s.page != os.Getpagesize() }
 
 // retried repeats an operation on a page for as long as the kernel says that the memory is changing under it.
 // That ends when the message of the change has been read, by another goroutine.

@@ -20,7 +20,7 @@ import (
 // that is told of it.
 func (r *Region) start(opts ServeOptions) error {
 	workers := max(opts.Workers, 1)
-	doorbell, err := mapRegion(-1, int64(workers*r.server.page), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	doorbell, err := mapRegion(-1, int64(workers*os.Getpagesize()), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (r *Region) rings(m *syscalls.UffdMsg) bool {
 	if addr-addressOf(r.doorbell) >= uintptr(len(r.doorbell)) {
 		return false
 	}
-	size := uintptr(r.server.page)
+	size := uintptr(os.Getpagesize())
 	_ = retried(func() error { return second(syscalls.UffdZeropage(r.server.fd, addr&^(size-1), size, 0)) })
 	return true
 }
