@@ -44,6 +44,8 @@ func Causes() []Cause {
 			Class: Class{MemoryFile, EventWriteProtect, write, false}, Each: minor, shuffled: true, prepare: prepareFileShared},
 		{Name: "swap-in", Does: "reads private memory that was swapped out",
 			Class: Class{MemoryAnon, EventSwapIn, read, true}, Each: major, shuffled: true, prepare: prepareSwap},
+		{Name: "NUMA hint", Does: "reads memory that the kernel has unmapped to see which node wants it",
+			Class: Class{MemoryAnon, EventUnknown, read, false}, Each: minor, shuffled: true, prepare: prepareHint},
 		{Name: "userfault missing", Does: "reads memory whose pages another process serves (userfaultfd)",
 			Class: Class{MemoryAnon, EventUserfault, read, true}, Each: major, shuffled: true, inChild: true, prepare: prepareUserfault, userfault: ServeMissing},
 		{Name: "userfault write-protect", Does: "writes to pages that another process protects (userfaultfd)",

@@ -144,6 +144,34 @@ func prepareSwap(s *scene) error {
 	return s.cannot("the kernel keeps pages that it was asked to swap out", nil)
 }
 
+// prepareHint asks the kernel to unmap pages for the sake of a hint. It does so by itself, where there are nodes to choose
+// from, when its scheduler thinks fit (kernel.numa_balancing); the flag by which a program would ask is in its headers
+// and refused by every kernel since 3.8, but this one may be another.
+func prepareHint(s *scene) error {
+	nodes, err := os.ReadFile("/sys/devices/system/node/online")
+	if err != nil {
+		return s.cannot("the kernel knows no nodes of memory", err)
+	}
+	if text := strings.TrimSpace(string(nodes)); !strings.ContainsAny(text, "-,") {
+		return s.cannot("all memory is of one node: "+text, nil)
+	}
+	m, err := s.anonymous()
+	if err != nil {
+		return err
+	}
+	for _, addr := range s.addrs {
+		storeByte(addr)
+	}
+	const bind, moveLazily = 2, 1<<1 | 1<<3 // MPOL_BIND; MPOL_MF_MOVE and MPOL_MF_LAZY of uapi/linux/mempolicy.h
+	first := [1]uintptr{1}
+	_, _, errno := unix.Syscall6(unix.SYS_MBIND, addressOf(m), uintptr(len(m)), bind, uintptr(unsafe.Pointer(&first)), 64, moveLazily)
+	if errno != 0 {
+		return s.cannot("the kernel unmaps for a hint when it thinks fit, and not when it is asked", os.NewSyscallError("mbind MPOL_MF_LAZY", errno))
+	}
+	s.touch = touchLoad
+	return nil
+}
+
 // swappedOut reads from the page tables how many pages are on the swap device.
 func (s *scene) swappedOut(m []byte) (n int, err error) {
 	f, err := os.Open("/proc/self/pagemap")

@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -290,4 +291,24 @@ func TestACancelledCauseLeavesTheMachineAsItWas(t *testing.T) {
 		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
 	}
 	t.Errorf("%s was %s before and is not again", setting, before)
+}
+
+// TestHintsOfNodesAreACause holds what the cause says against the nodes of the machine.
+func TestHintsOfNodesAreACause(t *testing.T) {
+	c, err := CauseNamed("NUMA hint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := c.Run(t.Context(), CauseOptions{Count: 4})
+	if cannot := new(CannotHereError); !errors.As(err, &cannot) {
+		if err != nil || !done.exact() {
+			t.Errorf("%+v, %v", done, err)
+		}
+		return
+	}
+	nodes, _ := filepath.Glob("/sys/devices/system/node/node[0-9]*")
+	if says := strings.Contains(err.Error(), "one node"); says != (len(nodes) == 1) {
+		t.Errorf("%d nodes: %v", len(nodes), err)
+	}
+	t.Log(err)
 }
