@@ -60,7 +60,7 @@ func (r *Region) inside(what string, length int, off int64) (int64, error) {
 // [Region.ReadAt].
 func (r *Region) Use(off int64, length int, access Access, f func(m []byte) error) error {
 	n, err := r.inside("use", length, off)
-	if err == nil && (f == nil || n < int64(length) || access != AccessRead && access != AccessWrite) {
+	if err == nil && (n < int64(length) || access != AccessRead && access != AccessWrite) {
 		err = fmt.Errorf("use %d bytes at offset %d of %d to %v: %w", length, off, r.size, access, os.ErrInvalid)
 	}
 	if err != nil {
@@ -74,6 +74,9 @@ func (r *Region) use(off, end int64, access Access, f func(m []byte) error) erro
 	defer r.mu.RUnlock()
 	if r.closing.Load() {
 		return ErrClosed
+	}
+	if f == nil {
+		return fmt.Errorf("use memory for nothing: %w", os.ErrInvalid)
 	}
 	if off >= end {
 		return f(nil)
