@@ -3,15 +3,19 @@
 package pagefault
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -204,28 +208,55 @@ func TestAnOfferIsChecked(t *testing.T) {
 		"unknown faults":          {offerMagic, 1, 0, uint64(pageBytes), uint64(pageBytes), 1 << 9, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ours, theirs := connected(t)
-			defer ours.Close()
-			null, err := os.Open(os.DevNull)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer null.Close()
-			header, err := binary.Append(nil, binary.NativeEndian, &o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, _, err := ours.WriteMsgUnix(header, unix.UnixRights(int(null.Fd()), int(null.Fd())), nil); err != nil {
-				t.Fatal(err)
-			}
-			if err := ours.CloseWrite(); err != nil {
-				t.Fatal(err)
-			}
-			if err := ServeRemote(theirs, number, 1); !errors.Is(err, os.ErrInvalid) {
+			if err := offered(t, &o); !errors.Is(err, os.ErrInvalid) {
 				t.Errorf("%v", err)
 			}
 		})
 	}
+	// Shared memory that can be made smaller would be SIGBUS to the handler.
+	memfd, err := unix.MemfdCreate("ring3-unsealed", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(memfd)
+	if err := unix.Ftruncate(memfd, int64(pageBytes)); err != nil {
+		t.Fatal(err)
+	}
+	o := offer{offerMagic, 1, 0, uint64(pageBytes), uint64(pageBytes), uint64(ServeMissing | ServeMinor), 0}
+	if err := offered(t, &o, memfd); !errors.Is(err, os.ErrInvalid) {
+		t.Errorf("memory without seals: %v", err)
+	}
+	if _, err := unix.FcntlInt(uintptr(memfd), unix.F_ADD_SEALS, sizeSeals); err != nil {
+		t.Fatal(err)
+	}
+	o.Length *= 2
+	if err := offered(t, &o, memfd); !errors.Is(err, os.ErrInvalid) {
+		t.Errorf("memory that is too small: %v", err)
+	}
+}
+
+// offered is what becomes of an offer with descriptors that are none of a region's.
+func offered(t *testing.T, o *offer, memory ...int) error {
+	t.Helper()
+	ours, theirs := connected(t)
+	defer ours.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	header, err := binary.Append(nil, binary.NativeEndian, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fds := append([]int{int(null.Fd()), int(null.Fd())}, memory...)
+	if _, _, err := ours.WriteMsgUnix(header, unix.UnixRights(fds...), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := ours.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	return ServeRemote(theirs, number, 1)
 }
 
 // TestACauseOfNothingIsRefused.
@@ -311,4 +342,63 @@ func TestHintsOfNodesAreACause(t *testing.T) {
 		t.Errorf("%d nodes: %v", len(nodes), err)
 	}
 	t.Log(err)
+}
+
+const memoryMarker = "ring3-remote-memory"
+
+// remoteMemory is a process whose memory another one serves: it touches it, and waits.
+func remoteMemory() bool {
+	if len(os.Args) != 2 || os.Args[1] != memoryMarker {
+		return false
+	}
+	conn, err := unixConn(os.NewFile(reportFD, "connection"))
+	if err == nil {
+		var r *Region
+		if r, err = Serve(ServeOptions{Size: int64(pageBytes), Remote: conn}); err == nil {
+			_, err = readNumber(r, 0)
+		}
+	}
+	fmt.Fprintln(os.Stderr, "the page came, or not:", err)
+	os.Exit(1)
+	return true
+}
+
+// TestARemoteHandlerOutlivesTheMemory kills the process that waits for a page while the handler is at it.
+func TestARemoteHandlerOutlivesTheMemory(t *testing.T) {
+	region(t, ServeOptions{Size: 1, Handler: number}, features.PopulateRead) // or skips
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "theirs")
+	conn, err := unixConn(os.NewFile(uintptr(pair[0]), "ours"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.Command(exe, memoryMarker)
+	cmd.ExtraFiles, cmd.Stderr = []*os.File{theirs}, &stderr
+	err = cmd.Start()
+	theirs.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = ServeRemote(conn, func(r *Request) error {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		<-r.Context().Done()
+		return number(r) // for nobody
+	}, 1)
+	if err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGKILL {
+		t.Errorf("the process with the memory: %v, %s; want its end by SIGKILL", err, stderr.String())
+	}
 }

@@ -134,11 +134,15 @@ func (r *Region) mapMemory(opts ServeOptions) (memfd int, err error) {
 	}
 	if opts.Faults&ServeMinor != 0 {
 		flags = unix.MAP_SHARED
-		if memfd, err = unix.MemfdCreate("ring3-region", unix.MFD_CLOEXEC); err != nil {
+		if memfd, err = unix.MemfdCreate("ring3-region", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING); err != nil {
 			return -1, os.NewSyscallError("memfd_create", err)
 		}
 		if err := unix.Ftruncate(memfd, length); err != nil {
 			return memfd, os.NewSyscallError("ftruncate", err)
+		}
+		// For the sake of a remote handler: it would get SIGBUS of memory that somebody made smaller.
+		if _, err := unix.FcntlInt(uintptr(memfd), unix.F_ADD_SEALS, sizeSeals|unix.F_SEAL_SEAL); err != nil {
+			return memfd, os.NewSyscallError("fcntl F_ADD_SEALS", err)
 		}
 		if s.view, err = mapRegion(memfd, length, flags); err != nil {
 			return memfd, err
@@ -167,6 +171,9 @@ func (r *Region) mapMemory(opts ServeOptions) (memfd int, err error) {
 	_, err = syscalls.UffdRegister(s.fd, addressOf(r.memory), uintptr(length), registerMode(opts.Faults))
 	return memfd, err
 }
+
+// sizeSeals keep shared memory as large as it is.
+const sizeSeals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW
 
 func registerMode(f ServeFaults) (mode syscalls.UffdRegisterMode) {
 	if f&ServeMissing != 0 {

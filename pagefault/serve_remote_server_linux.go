@@ -75,6 +75,9 @@ func accept(conn *net.UnixConn) (_ *remoteServer, err error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.unable = s.close
 	if memfd >= 0 {
+		if err := checkMemory(memfd, int64(o.Length)); err != nil {
+			return nil, err
+		}
 		if s.view, err = mapRegion(memfd, int64(o.Length), unix.MAP_SHARED); err != nil {
 			return nil, err
 		}
@@ -100,6 +103,19 @@ func (o *offer) validate() error {
 		return fmt.Errorf("offer of a region of %d bytes at %#x: %w", o.Length, o.Start, os.ErrInvalid)
 	case o.Faults == 0 || o.Faults&^known != 0:
 		return fmt.Errorf("offer of a region with faults %#x: %w", o.Faults, os.ErrInvalid)
+	}
+	return nil
+}
+
+// checkMemory says whether shared memory is there to its end, and will be.
+func checkMemory(memfd int, length int64) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(memfd, &st); err != nil {
+		return os.NewSyscallError("fstat", err)
+	}
+	seals, err := unix.FcntlInt(uintptr(memfd), unix.F_GET_SEALS, 0)
+	if err != nil || seals&sizeSeals != sizeSeals || st.Size < length {
+		return fmt.Errorf("shared memory of %d bytes with seals %#x for a region of %d: %w", st.Size, seals, length, errors.Join(err, os.ErrInvalid))
 	}
 	return nil
 }
