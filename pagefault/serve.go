@@ -20,6 +20,8 @@ const (
 	ServeWriteProtect
 	// ServeMinor are touches of pages that are in memory and not mapped: after [Region.Evict]. The region is
 	// shared memory then, and the handler sees and changes its pages in place, without a copy. Since 5.14.
+	// With a handler in this process all of the region counts as locked: without CAP_IPC_LOCK, RLIMIT_MEMLOCK must
+	// have room for it, or Serve fails with ENOMEM or EPERM.
 	ServeMinor
 )
 
