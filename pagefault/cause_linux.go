@@ -22,7 +22,7 @@ import (
 // where the options or the cause (none of [Causes]) make no sense, and those of ctx. They happen on one thread, in an
 // order that no prefetcher guesses where the cause allows it, with the signals of other threads blocked.
 //
-// Causes that end in signals, and those that a userfaultfd serves, have a child process: main, or TestMain, calls
+// Causes that end in signals, that fork, and those that a userfaultfd serves, have a child process: main, or TestMain, calls
 // [Child] first. Nothing else of the process is changed, and all is undone.
 func (c Cause) Run(ctx context.Context, opts CauseOptions) (*Caused, error) {
 	opts, err := opts.validate()

@@ -23,7 +23,7 @@ func Causes() []Cause {
 		{Name: "zero-page write", Does: "writes to private memory that has been read only",
 			Class: Class{MemoryAnon, EventCopyOnWrite, write, false}, Each: minor, shuffled: true, prepare: prepareZeroPage},
 		{Name: "fork copy-on-write", Does: "writes to private memory that a forked child has too",
-			Class: Class{MemoryAnon, EventCopyOnWrite, write, false}, Each: minor, shuffled: true, prepare: prepareForked},
+			Class: Class{MemoryAnon, EventCopyOnWrite, write, false}, Each: minor, shuffled: true, inChild: true, prepare: prepareForked},
 		{Name: "stack growth", Does: "writes below a mapping that grows down, page by page",
 			Class: Class{MemoryAnon, EventFirstTouch, write, false}, Each: minor, prepare: prepareStack},
 		{Name: "huge page", Does: "writes to private memory that the kernel gives in huge pages",

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ring3-go/ring3/internal/features"
+	"github.com/ring3-go/ring3/syscalls"
 )
 
 // TestEventsAreReadWhileEveryWorkerIsBusy has more faults wait than there are workers, and then changes memory: the
@@ -400,5 +401,27 @@ func TestARemoteHandlerOutlivesTheMemory(t *testing.T) {
 	var exit *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGKILL {
 		t.Errorf("the process with the memory: %v, %s; want its end by SIGKILL", err, stderr.String())
+	}
+}
+
+// TestCausesDoNotForkThisProcess has a region that is told of forks, as root.
+func TestCausesDoNotForkThisProcess(t *testing.T) {
+	events := make(chan MemoryEvent, 1)
+	r := region(t, ServeOptions{Size: int64(pageBytes), Handler: number, Events: func(e MemoryEvent) { events <- e }}, features.PopulateRead)
+	if r.Features()&syscalls.UFFD_FEATURE_EVENT_FORK == 0 {
+		t.Skip("tried: events of forks are told to who has CAP_SYS_PTRACE")
+	}
+	c, err := CauseNamed("fork copy-on-write")
+	if err != nil {
+		t.Fatal(err)
+	}
+	causeOf(t, c, CauseOptions{Count: 2})
+	select {
+	case e := <-events:
+		t.Errorf("%+v; the process was copied", e)
+		if e.Child != nil {
+			e.Child.Close()
+		}
+	default:
 	}
 }
