@@ -11,6 +11,7 @@ import (
 
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -313,5 +314,25 @@ func TestARemoteHandlerOutlivesTheMemory(t *testing.T) {
 	var exit *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGKILL {
 		t.Errorf("the process with the memory: %v, %s; want its end by SIGKILL", err, stderr.String())
+	}
+}
+
+// TestAnEndOfTheGoroutineOfEventsIsNotTheEnd has the function that is told of events end its goroutine, as t.FailNow does.
+func TestAnEndOfTheGoroutineOfEventsIsNotTheEnd(t *testing.T) {
+	told := make(chan MemoryEvent, 4)
+	r := region(t, ServeOptions{Size: int64(4 * pageBytes), Handler: number, Events: func(e MemoryEvent) {
+		told <- e
+		runtime.Goexit()
+	}}, features.PopulateRead)
+	for range 3 {
+		if got, err := readNumber(r, 1); got != 2 || err != nil {
+			t.Errorf("%d, %v", got, err)
+		}
+		if err := r.Drop(0, r.Size()); err != nil {
+			t.Fatal(err)
+		}
+		if e := <-told; e.Kind != MemoryRemove {
+			t.Errorf("%+v", e)
+		}
 	}
 }

@@ -120,11 +120,18 @@ func (r *Region) giveUp() {
 
 // dispatch reads messages, tells events and gives faults to workers, until the doorbell has rung for each.
 func (r *Region) dispatch(queue *messages, workers int, tell func(MemoryEvent)) {
-	defer queue.end()
+	over := false
+	defer func() {
+		if !over { // who was told ended this goroutine
+			r.workers.Go(func() { r.dispatch(queue, workers, tell) })
+			return
+		}
+		queue.end()
+	}()
 	for workers > 0 {
 		var m syscalls.UffdMsg
 		if !r.read(&m) {
-			return
+			break
 		}
 		if m.Event == syscalls.UFFD_EVENT_PAGEFAULT {
 			if _, addr, _ := m.Pagefault(); addr-addressOf(r.doorbell) < uintptr(len(r.doorbell)) {
@@ -137,6 +144,7 @@ func (r *Region) dispatch(queue *messages, workers int, tell func(MemoryEvent)) 
 			tell(e)
 		}
 	}
+	over = true
 }
 
 // messages are a queue without a limit of its own: there are never more than threads that wait for pages.
