@@ -2,6 +2,7 @@ package pagefault
 
 import (
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 )
@@ -58,7 +59,7 @@ func (o CauseOptions) validate() (CauseOptions, error) {
 		o.Count = 256
 	}
 	if o.Count < 1 || o.Count > countMax {
-		return o, fmt.Errorf("%d faults: want 1 to %d: %w", o.Count, countMax, syscall.EINVAL)
+		return o, fmt.Errorf("%d faults: want 1 to %d: %w", o.Count, countMax, os.ErrInvalid)
 	}
 	return o, nil
 }

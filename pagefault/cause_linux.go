@@ -18,10 +18,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Run causes the faults and returns what came of them, or a *[CannotHereError]. They happen on one thread, in an
+// Run causes the faults and returns what came of them, or a *[CannotHereError]. Other errors match os.ErrInvalid
+// where the options or the cause (none of [Causes]) make no sense, and those of ctx. They happen on one thread, in an
 // order that no prefetcher guesses where the cause allows it, with the signals of other threads blocked.
 //
-// Causes that end in signals, and those that a userfaultfd serves, have a child process: main, or TestMain, calls
+// Causes that end in signals, that fork, and those that a userfaultfd serves, have a child process: main, or TestMain, calls
 // [Child] first. Nothing else of the process is changed, and all is undone.
 func (c Cause) Run(ctx context.Context, opts CauseOptions) (*Caused, error) {
 	opts, err := opts.validate()
@@ -30,6 +31,8 @@ func (c Cause) Run(ctx context.Context, opts CauseOptions) (*Caused, error) {
 	}
 	var done *Caused
 	switch {
+	case c.prepare == nil:
+		err = os.ErrInvalid // none of [Causes]
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case c.inChild && !isChild():
@@ -292,8 +295,8 @@ func (m *meter) run(addrs []uintptr, how touch) {
 	m.total = last - begin
 }
 
-// count runs between two looks at what the kernel has counted. Where somebody observes, it waits for him before and
-// after, and before that once more: when a thread has waited, the kernel may write to its memory (rseq(2), of C's
+// count runs between two looks at what the kernel has counted. It waits before, and where somebody observes for him, before
+// and after, and before that once more: when a thread has waited, the kernel may write to its memory (rseq(2), of C's
 // library), and after a fork that is a fault of its own. An exception that came to nothing is known as such when the
 // thread takes its next fault, so there is one more at the end then.
 //
@@ -313,8 +316,8 @@ func (m *meter) count(addrs []uintptr, how touch) (before, after Counts) {
 	return before, after
 }
 
-// wait says that it is there and waits for an answer: by raw calls, after which the thread has not got to find itself
-// a P, with memory of its own.
+// wait says that it is there and waits for an answer, or for a moment where nobody is there to give one: by raw calls, after
+// which the thread has not got to find itself a P, with memory of its own.
 //
 //go:norace
 //go:nosplit
@@ -322,7 +325,10 @@ func (m *meter) wait() {
 	if m.gate != 0 {
 		unix.RawSyscall6(unix.SYS_WRITE, m.gate, uintptr(unsafe.Pointer(&m.byte)), 1, 0, 0, 0)
 		unix.RawSyscall6(unix.SYS_READ, m.gate, uintptr(unsafe.Pointer(&m.byte)), 1, 0, 0, 0)
+		return
 	}
+	moment := unix.Timespec{Nsec: 1}
+	unix.RawSyscall6(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&moment)), 0, 0, 0, 0, 0)
 }
 
 // now is the monotonic clock in nanoseconds, by a system call: the faster ways to it are not nosplit.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,9 @@ func (c Cause) unresolved() bool { return c.Each.Failed+c.Each.FixedUp > 0 }
 // the observer's options, Target and By are set here. Errors are those of [Cause.Run] and [Observe].
 func (c Cause) RunObserved(ctx context.Context, opts CauseOptions, observe Options) (*Observed, error) {
 	opts, err := opts.validate()
+	if err == nil && c.prepare == nil {
+		err = os.ErrInvalid // none of [Causes]
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cause %q: %w", c.Name, err)
 	}
@@ -50,6 +54,8 @@ func (c Cause) observed(ctx context.Context, opts CauseOptions, observe Options)
 	opts.gate = reportFD
 	cmd := exec.CommandContext(ctx, exe, append([]string{childMarker}, c.childArgs(opts)...)...)
 	cmd.ExtraFiles = []*os.File{theirs}
+	// It may have changed the machine, and undoes that when it is let go; a child that stands still is killed all the same.
+	cmd.Cancel, cmd.WaitDelay = conn.Close, 10*time.Second
 	err = cmd.Start()
 	theirs.Close()
 	if err != nil {

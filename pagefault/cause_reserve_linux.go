@@ -18,25 +18,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setting changes a number in a file of the kernel for as long as the scene lasts.
+// setting changes a number in a file of the kernel for as long as the scene lasts. It is put back by the difference:
+// another process may have changed it as well meanwhile.
 func (s *scene) setting(path string, change func(old int64) int64) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	old, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	old, err := readSetting(path)
 	if err != nil {
 		return err
 	}
 	put := func(n int64) error { return os.WriteFile(path, []byte(strconv.FormatInt(n, 10)), 0o644) }
-	if change(old) == old {
+	more := change(old) - old
+	if more == 0 {
 		return nil
 	}
-	if err := put(change(old)); err != nil {
+	if err := put(old + more); err != nil {
 		return err
 	}
-	s.later(func() error { return put(old) })
+	s.later(func() error {
+		now, err := readSetting(path)
+		if err != nil {
+			return err
+		}
+		return put(max(0, now-more))
+	})
 	return nil
+}
+
+func readSetting(path string) (int64, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 }
 
 // prepareHugetlb maps pages out of the pool of reserved huge pages, into which some are put where that is allowed.
@@ -132,6 +144,34 @@ func prepareSwap(s *scene) error {
 	return s.cannot("the kernel keeps pages that it was asked to swap out", nil)
 }
 
+// prepareHint asks the kernel to unmap pages for the sake of a hint. It does so by itself, where there are nodes to choose
+// from, when its scheduler thinks fit (kernel.numa_balancing); the flag by which a program would ask is in its headers
+// and refused by every kernel since 3.8, but this one may be another.
+func prepareHint(s *scene) error {
+	nodes, err := os.ReadFile("/sys/devices/system/node/online")
+	if err != nil {
+		return s.cannot("the kernel knows no nodes of memory", err)
+	}
+	if text := strings.TrimSpace(string(nodes)); !strings.ContainsAny(text, "-,") {
+		return s.cannot("all memory is of one node: "+text, nil)
+	}
+	m, err := s.anonymous()
+	if err != nil {
+		return err
+	}
+	for _, addr := range s.addrs {
+		storeByte(addr)
+	}
+	const bind, moveLazily = 2, 1<<1 | 1<<3 // MPOL_BIND; MPOL_MF_MOVE and MPOL_MF_LAZY of uapi/linux/mempolicy.h
+	first := [1]uintptr{1}
+	_, _, errno := unix.Syscall6(unix.SYS_MBIND, addressOf(m), uintptr(len(m)), bind, uintptr(unsafe.Pointer(&first)), 64, moveLazily)
+	if errno != 0 {
+		return s.cannot("the kernel unmaps for a hint when it thinks fit, and not when it is asked", os.NewSyscallError("mbind MPOL_MF_LAZY", errno))
+	}
+	s.touch = touchLoad
+	return nil
+}
+
 // swappedOut reads from the page tables how many pages are on the swap device.
 func (s *scene) swappedOut(m []byte) (n int, err error) {
 	f, err := os.Open("/proc/self/pagemap")
@@ -223,7 +263,6 @@ func prepareUserfault(s *scene) error {
 	s.later(func() error { _ = cmd.Wait(); return nil })
 	r, err := Serve(ServeOptions{Size: int64(len(s.addrs)+1) * int64(pageLength()), Faults: s.cause.userfault, Remote: ours})
 	if err != nil {
-		ours.Close()
 		return s.cannot("no userfaultfd can be had", err)
 	}
 	s.later(r.Close)

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	workload.Main()
-	if execveChild() || Child() || remoteHandler() {
+	if execveChild() || Child() || remoteHandler() || remoteMemory() {
 		return
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each workload otherwise

@@ -20,6 +20,8 @@ const (
 	ServeWriteProtect
 	// ServeMinor are touches of pages that are in memory and not mapped: after [Region.Evict]. The region is
 	// shared memory then, and the handler sees and changes its pages in place, without a copy. Since 5.14.
+	// With a handler in this process all of the region counts as locked: without CAP_IPC_LOCK, RLIMIT_MEMLOCK must
+	// have room for it, or Serve fails with ENOMEM or EPERM.
 	ServeMinor
 )
 
@@ -29,10 +31,15 @@ type ServeOptions struct {
 	Size int64
 	// Faults are those that the handler is asked about; the zero value is ServeMissing.
 	Faults ServeFaults
+	// HugePages has the region be of pages that were reserved (hugetlbfs; sysctl vm.nr_hugepages), of the machine's
+	// default size: Size is rounded up to such, and a fault is one's. Serve fails with ENOMEM where there are
+	// not enough. Not with ServeMinor. [Region.Drop] needs 5.18 then, and ServeWriteProtect 5.19 (arm64 6.10).
+	HugePages bool
 	// Handler answers faults, in this process. Exactly one of Handler and Remote is set.
 	Handler Handler
 	// Remote is the connection to another process that calls [ServeRemote]. The region's descriptor goes there,
-	// and with it every fault. The region closes the connection.
+	// and with it every fault. The region closes the connection, and Serve where it fails, which
+	// waits until the other process has taken over: whoever closes the connection ends that.
 	Remote *net.UnixConn
 	// Workers is how many calls of Handler may run at once; 0 is 1.
 	Workers int
@@ -60,10 +67,12 @@ type Request struct {
 	Access Access
 	// Thread is the thread that waits, 0 where the kernel does not say (before 4.14).
 	Thread int
-	// Page is the page to fill.
+	// Page is the page to fill; nil where it is there, of a fault of ServeWriteProtect. It is no longer the
+	// handler's when that has returned.
 	Page []byte
 
 	ctx     context.Context
+	shared  bool // the region is shared memory
 	zero    bool
 	protect bool
 	give    []byte
@@ -73,7 +82,7 @@ type Request struct {
 func (r *Request) Context() context.Context { return r.ctx }
 
 // Zero answers with a page of zeros, which costs no memory until somebody writes to it. What is in Page does not
-// matter then. Not with ServeMinor.
+// matter then. In a region with ServeMinor the answer is an error.
 func (r *Request) Zero() { r.zero = true }
 
 // Protect has the missing page come write-protected: the first write to it is a fault of its own. It needs
@@ -82,7 +91,7 @@ func (r *Request) Protect() { r.protect = true }
 
 // Give answers with a page that is elsewhere in the memory of this process: private anonymous memory, whole and
 // aligned. The kernel moves it without a copy where it can (since 6.8), and what was there is missing
-// afterwards; otherwise it copies. Not with ServeMinor.
+// afterwards; otherwise it copies. In a region with ServeMinor the answer is an error.
 func (r *Request) Give(page []byte) { r.give = page }
 
 // A MemoryEvent is what somebody did to the memory of a region. Offsets are in bytes from its beginning.
@@ -158,6 +167,8 @@ func (o *ServeOptions) validate() error {
 		return fmt.Errorf("want one of Handler and Remote: %w", os.ErrInvalid)
 	case o.Workers < 0 || o.Workers > 1024:
 		return fmt.Errorf("%d workers: %w", o.Workers, os.ErrInvalid)
+	case o.HugePages && o.Faults&ServeMinor != 0:
+		return fmt.Errorf("minor faults of huge pages: %w", errors.ErrUnsupported)
 	case o.Events != nil && o.Remote != nil:
 		return fmt.Errorf("events of a region with a remote handler: %w", errors.ErrUnsupported)
 	}

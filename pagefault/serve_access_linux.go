@@ -75,6 +75,9 @@ func (r *Region) use(off, end int64, access Access, f func(m []byte) error) erro
 	if r.closing.Load() {
 		return ErrClosed
 	}
+	if f == nil {
+		return fmt.Errorf("use memory for nothing: %w", os.ErrInvalid)
+	}
 	if off >= end {
 		return f(nil)
 	}
@@ -97,8 +100,21 @@ func (r *Region) populate(off, end int64, access Access) error {
 	if access == AccessWrite {
 		advice = unix.MADV_POPULATE_WRITE
 	}
-	m := r.memory[off&^(page-1) : (end+page-1)&^(page-1)]
-	pages := int64(len(m)) / page
+	// In pieces: what Close releases inside a call goes on to the call's end, with pages of zeros.
+	for at, all := off&^(page-1), (end+page-1)&^(page-1); at < all; {
+		m := r.memory[at:min(all, at+max(page, yieldEvery*int64(os.Getpagesize())))]
+		at += int64(len(m))
+		if err := r.populatePiece(m, int64(len(m))/page, advice); err != nil {
+			if failed := r.failure(off, end, access); failed != nil && err != ErrClosed {
+				return failed
+			}
+			return err
+		}
+	}
+	return r.failure(off, end, access)
+}
+
+func (r *Region) populatePiece(m []byte, pages int64, advice int) error {
 	// With one P the worker's turns are this goroutine's too.
 	if asked := r.asked.Add(pages); asked%yieldEvery < pages && runtime.GOMAXPROCS(0) > 1 {
 		runtime.Gosched()
@@ -108,9 +124,6 @@ func (r *Region) populate(off, end int64, access Access) error {
 	r.server.order.Add(1)
 	if r.closing.Load() {
 		return ErrClosed
-	}
-	if failed := r.failure(off, end, access); failed != nil {
-		return failed
 	}
 	if err == unix.EINVAL {
 		return &NotSupportedError{Feature: "making pages inside a system call", Since: "Linux 5.14", Err: err}

@@ -5,6 +5,7 @@ package pagefault
 import (
 	"encoding/binary"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -67,6 +68,7 @@ func TestEventsOfMemoryAreTold(t *testing.T) {
 }
 
 // TestMemoryOfAForkedChildIsServed forks, and serves a page of the child's through the descriptor that the event brings.
+// Another the child has inherited.
 func TestMemoryOfAForkedChildIsServed(t *testing.T) {
 	events := make(chan MemoryEvent, 1)
 	r := region(t, ServeOptions{Size: int64(4 * pageBytes), Workers: 1, Handler: number, Events: func(e MemoryEvent) { events <- e }}, features.PopulateRead)
@@ -75,6 +77,9 @@ func TestMemoryOfAForkedChildIsServed(t *testing.T) {
 			t.Error("no events of forks, as root")
 		}
 		t.Skip("tried: events of forks are told to who has CAP_SYS_PTRACE")
+	}
+	if _, err := readNumber(r, 0); err != nil {
+		t.Fatal(err)
 	}
 	from, to, err := os.Pipe()
 	if err != nil {
@@ -86,7 +91,7 @@ func TestMemoryOfAForkedChildIsServed(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	runtime.GC()
-	pid, err := forkWriter(to.Fd(), addressOf(r.memory)+uintptr(pageBytes))
+	pid, err := forkWriter(to.Fd(), addressOf(r.memory), uintptr(pageBytes))
 	to.Close()
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +108,8 @@ func TestMemoryOfAForkedChildIsServed(t *testing.T) {
 	}
 	defer e.Child.Close()
 
-	// The child writes the beginning of a page to the pipe.
+	// The child writes the beginnings of two pages to the pipe. Its fault on the second one comes inside write(2), which has
+	// the pipe's lock: a read of the first before that is served would wait for ever.
 	var m [1]syscalls.UffdMsg
 	if n, err := syscalls.UffdRead(int(e.Child.Fd()), m[:]); n != 1 || err != nil {
 		t.Fatal(n, err)
@@ -116,17 +122,20 @@ func TestMemoryOfAForkedChildIsServed(t *testing.T) {
 	if _, err := syscalls.UffdCopy(int(e.Child.Fd()), addressOf(r.memory)+uintptr(pageBytes), page, 0); err != nil {
 		t.Fatal(err)
 	}
-	numbers := make([]byte, 8)
-	if _, err := from.Read(numbers); err != nil || string(numbers) != "the kid\x00" {
+	numbers := make([]byte, 16)
+	if _, err := io.ReadFull(from, numbers); err != nil || string(numbers[8:]) != "the kid\x00" {
 		t.Errorf("page 1 in the child: %q, %v", numbers, err)
+	}
+	if got := binary.NativeEndian.Uint64(numbers); got != 1 {
+		t.Errorf("page 0 in the child: %d", got)
 	}
 	if got, err := readNumber(r, 1); got != 2 || err != nil {
 		t.Errorf("page 1 here: %d, %v", got, err)
 	}
 }
 
-// forkWriter makes a copy of this process that writes 8 bytes from an address, and exits: see forkIdle.
-func forkWriter(out, addr uintptr) (pid int, err error) {
+// forkWriter makes a copy of this process that writes 8 bytes each from two addresses, and exits: see forkIdle.
+func forkWriter(out, addr, stride uintptr) (pid int, err error) {
 	var all, old unix.Sigset_t
 	for i := range all.Val {
 		all.Val[i] = ^all.Val[i]
@@ -136,7 +145,7 @@ func forkWriter(out, addr uintptr) (pid int, err error) {
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old); err != nil {
 		return 0, err
 	}
-	r, errno := forkWriterRaw(out, addr)
+	r, errno := forkWriterRaw(out, addr, stride)
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil); err != nil {
 		return int(r), err
 	}
@@ -149,12 +158,13 @@ func forkWriter(out, addr uintptr) (pid int, err error) {
 //go:norace
 //go:nocheckptr
 //go:nosplit
-func forkWriterRaw(out, addr uintptr) (pid uintptr, errno unix.Errno) {
+func forkWriterRaw(out, addr, stride uintptr) (pid uintptr, errno unix.Errno) {
 	pid, _, errno = unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno != 0 || pid != 0 {
 		return pid, errno
 	}
 	unix.RawSyscall6(unix.SYS_WRITE, out, addr, 8, 0, 0, 0)
+	unix.RawSyscall6(unix.SYS_WRITE, out, addr+stride, 8, 0, 0, 0)
 	for {
 		unix.RawSyscall6(unix.SYS_EXIT_GROUP, 0, 0, 0, 0, 0, 0)
 	}

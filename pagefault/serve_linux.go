@@ -63,14 +63,18 @@ type failure struct {
 // where the process may not. Sources: userfaultfd(2), ioctl_userfaultfd(2), madvise(2), and
 // Documentation/admin-guide/mm/userfaultfd.rst of the kernel.
 func Serve(opts ServeOptions) (*Region, error) {
-	if err := opts.validate(); err != nil {
-		return nil, fmt.Errorf("serve page faults: %w", err)
-	}
+	err := opts.validate()
 	if opts.Faults == 0 {
 		opts.Faults = ServeMissing
 	}
-	r, err := serve(opts)
+	var r *Region
+	if err == nil {
+		r, err = serve(opts)
+	}
 	if err != nil {
+		if opts.Remote != nil {
+			opts.Remote.Close() // who is at the other end waits for an offer
+		}
 		return nil, fmt.Errorf("serve page faults: %w", err)
 	}
 	return r, nil
@@ -81,10 +85,19 @@ func serve(opts ServeOptions) (_ *Region, err error) {
 	if err != nil {
 		return nil, err
 	}
+	page := os.Getpagesize()
+	if opts.HugePages {
+		huge, err := hugetlbLength()
+		if err != nil {
+			unix.Close(fd)
+			return nil, &NotSupportedError{Feature: "serving huge pages", Since: "Linux 4.11 with CONFIG_HUGETLBFS", Err: err}
+		}
+		page = int(huge)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &Region{
 		userOnly: userOnly, size: opts.Size, cancel: cancel, failures: map[int64]failure{},
-		server: &server{fd: fd, page: os.Getpagesize(), faults: opts.Faults, features: features, handler: opts.Handler, ctx: ctx},
+		server: &server{fd: fd, page: page, faults: opts.Faults, features: features, handler: opts.Handler, ctx: ctx},
 	}
 	r.server.failed = r.noteFailure
 	r.server.unable = r.server.release
@@ -115,20 +128,27 @@ func serve(opts ServeOptions) (_ *Region, err error) {
 func (r *Region) mapMemory(opts ServeOptions) (memfd int, err error) {
 	s := r.server
 	length := (opts.Size + int64(s.page) - 1) &^ int64(s.page-1)
-	memfd, flags := -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS
+	memfd, flags, reserve := -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, unix.MAP_NORESERVE
+	if opts.HugePages { // all at once, or a fault would find none left
+		flags, reserve = flags|unix.MAP_HUGETLB, 0
+	}
 	if opts.Faults&ServeMinor != 0 {
 		flags = unix.MAP_SHARED
-		if memfd, err = unix.MemfdCreate("ring3-region", unix.MFD_CLOEXEC); err != nil {
+		if memfd, err = unix.MemfdCreate("ring3-region", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING); err != nil {
 			return -1, os.NewSyscallError("memfd_create", err)
 		}
 		if err := unix.Ftruncate(memfd, length); err != nil {
 			return memfd, os.NewSyscallError("ftruncate", err)
 		}
+		// For the sake of a remote handler: it would get SIGBUS of memory that somebody made smaller.
+		if _, err := unix.FcntlInt(uintptr(memfd), unix.F_ADD_SEALS, sizeSeals|unix.F_SEAL_SEAL); err != nil {
+			return memfd, os.NewSyscallError("fcntl F_ADD_SEALS", err)
+		}
 		if s.view, err = mapRegion(memfd, length, flags); err != nil {
 			return memfd, err
 		}
 	}
-	if r.memory, err = mapRegion(memfd, length, flags|unix.MAP_NORESERVE); err != nil {
+	if r.memory, err = mapRegion(memfd, length, flags|reserve); err != nil {
 		return memfd, err
 	}
 	// A huge page would come in place of pages that nobody has served.
@@ -151,6 +171,9 @@ func (r *Region) mapMemory(opts ServeOptions) (memfd int, err error) {
 	_, err = syscalls.UffdRegister(s.fd, addressOf(r.memory), uintptr(length), registerMode(opts.Faults))
 	return memfd, err
 }
+
+// sizeSeals keep shared memory as large as it is.
+const sizeSeals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW
 
 func registerMode(f ServeFaults) (mode syscalls.UffdRegisterMode) {
 	if f&ServeMissing != 0 {

@@ -71,6 +71,12 @@ func (o *ServeOptions) needs() []featureNeed {
 			needs = append(needs, featureNeed{syscalls.UFFD_FEATURE_WP_HUGETLBFS_SHMEM, "protecting shared memory", "Linux 5.19, on arm64 6.10"})
 		}
 	}
+	if o.HugePages {
+		needs = append(needs, featureNeed{syscalls.UFFD_FEATURE_MISSING_HUGETLBFS, "serving huge pages", "Linux 4.11"})
+		if o.Faults&ServeWriteProtect != 0 {
+			needs = append(needs, featureNeed{syscalls.UFFD_FEATURE_WP_HUGETLBFS_SHMEM, "protecting huge pages", "Linux 5.19, on arm64 6.10"})
+		}
+	}
 	if o.Events != nil {
 		needs = append(needs, featureNeed{
 			syscalls.UFFD_FEATURE_EVENT_REMAP | syscalls.UFFD_FEATURE_EVENT_REMOVE | syscalls.UFFD_FEATURE_EVENT_UNMAP,

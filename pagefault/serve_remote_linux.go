@@ -53,7 +53,6 @@ type remoteEnd struct {
 func handOver(r *Region, conn *net.UnixConn, memfd int) (_ *remoteEnd, err error) {
 	defer func() {
 		if err != nil {
-			conn.Close()
 			err = fmt.Errorf("hand over to a remote handler: %w", err)
 		}
 	}()
@@ -149,8 +148,8 @@ func (e *remoteEnd) close(*Region) error {
 }
 
 // ServeRemote answers the faults of a region of another process, which called [Serve] with the other end of the
-// connection, until that closes it or its process ends; then it returns nil. Up to workers calls of the handler run
-// at once; 0 is 1. ServeRemote closes the connection.
+// connection, until that closes it or its process ends; then, when the handlers under way have returned, it returns nil. Up to
+// workers calls of the handler run at once; 0 is 1. ServeRemote closes the connection.
 //
 // The process must be another one, and must not share the memory. It needs no privilege. Where the process with
 // the region cannot go on without an answer, it can be killed all the same.

@@ -61,8 +61,11 @@ func accept(conn *net.UnixConn) (_ *remoteServer, err error) {
 	if err := binary.Read(bytes.NewReader(data), binary.NativeEndian, &o); err != nil {
 		return nil, err
 	}
-	if o.Magic != offerMagic || o.Page == 0 || o.Page&(o.Page-1) != 0 || o.Length == 0 || o.Length%o.Page != 0 || o.Length > 1<<46 {
+	if o.Magic != offerMagic {
 		return nil, fmt.Errorf("offer of another version: %w", os.ErrInvalid)
+	}
+	if err := o.validate(); err != nil {
+		return nil, err
 	}
 	if o.PID == int64(os.Getpid()) {
 		return nil, errors.New("the region is in this process")
@@ -72,6 +75,9 @@ func accept(conn *net.UnixConn) (_ *remoteServer, err error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.unable = s.close
 	if memfd >= 0 {
+		if err := checkMemory(memfd, int64(o.Length)); err != nil {
+			return nil, err
+		}
 		if s.view, err = mapRegion(memfd, int64(o.Length), unix.MAP_SHARED); err != nil {
 			return nil, err
 		}
@@ -84,6 +90,34 @@ func accept(conn *net.UnixConn) (_ *remoteServer, err error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	return s, nil
+}
+
+// validate holds an offer against what a region can be: its numbers become sizes of memory here.
+func (o *offer) validate() error {
+	huge, _ := hugetlbLength() // 0 where there are none
+	page, known := uint64(os.Getpagesize()), uint64(ServeMissing|ServeWriteProtect|ServeMinor)
+	switch {
+	case o.Page != page && o.Page != uint64(huge) || o.Page == 0:
+		return fmt.Errorf("offer of a region with pages of %d bytes: %w", o.Page, os.ErrInvalid)
+	case o.Length == 0 || o.Length > 1<<46 || (o.Start|o.Length)%o.Page != 0 || o.Start > 1<<56:
+		return fmt.Errorf("offer of a region of %d bytes at %#x: %w", o.Length, o.Start, os.ErrInvalid)
+	case o.Faults == 0 || o.Faults&^known != 0:
+		return fmt.Errorf("offer of a region with faults %#x: %w", o.Faults, os.ErrInvalid)
+	}
+	return nil
+}
+
+// checkMemory says whether shared memory is there to its end, and will be.
+func checkMemory(memfd int, length int64) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(memfd, &st); err != nil {
+		return os.NewSyscallError("fstat", err)
+	}
+	seals, err := unix.FcntlInt(uintptr(memfd), unix.F_GET_SEALS, 0)
+	if err != nil || seals&sizeSeals != sizeSeals || st.Size < length {
+		return fmt.Errorf("shared memory of %d bytes with seals %#x for a region of %d: %w", st.Size, seals, length, errors.Join(err, os.ErrInvalid))
+	}
+	return nil
 }
 
 // descriptors takes those that came with a message.

@@ -223,6 +223,42 @@ func TestRemoteHandlerIsAnotherProcess(t *testing.T) {
 	ours.Close()
 }
 
+// TestRemoteRegionLeavesNothing counts descriptors around regions that were
+// closed, whose handler was gone, and that never came to be.
+func TestRemoteRegionLeavesNothing(t *testing.T) {
+	count := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	once := func(t *testing.T) {
+		for _, how := range []string{"serve", "exit"} {
+			t.Run(how, func(t *testing.T) {
+				r := remoteRegion(t, ServeOptions{Size: int64(4 * pageBytes), Faults: ServeMissing | ServeMinor}, how, features.UserfaultMinor)
+				if _, err := readNumber(r, 0); (err == nil) != (how == "serve") {
+					t.Error(err)
+				}
+			})
+		}
+		ours, theirs := connected(t)
+		theirs.Close()
+		if r, err := Serve(ServeOptions{Size: 1, Remote: ours}); err == nil {
+			r.Close()
+			t.Error("made a region with nobody")
+		}
+	}
+	once(t)
+	before := count()
+	for range 5 {
+		once(t)
+	}
+	if after := count(); after != before {
+		t.Errorf("%d descriptors; before %d", after, before)
+	}
+}
+
 // connected makes both ends of a connection here.
 func connected(t *testing.T) (ours, theirs *net.UnixConn) {
 	t.Helper()

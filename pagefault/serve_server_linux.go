@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -22,7 +23,7 @@ import (
 // the process whose memory it is as well as in another one. Its fields do not change; any goroutine may use it.
 type server struct {
 	fd       int
-	page     int
+	page     int // bytes; more than the machine's where pages are huge
 	faults   ServeFaults
 	features syscalls.UffdFeatures
 	handler  Handler
@@ -89,7 +90,7 @@ func (s *server) serve(m *syscalls.UffdMsg, buffer []byte, r *Request) {
 	flags, addr, tid := m.Pagefault()
 	addr &^= uintptr(s.page - 1)
 	offset, ok := s.place.offset(addr)
-	*r = Request{Offset: offset, Faults: ServeMissing, Access: AccessRead, Thread: tid, Page: buffer, ctx: s.ctx}
+	*r = Request{Offset: offset, Faults: ServeMissing, Access: AccessRead, Thread: tid, Page: buffer, ctx: s.ctx, shared: s.view != nil}
 	if flags&syscalls.UFFD_PAGEFAULT_FLAG_WRITE != 0 {
 		r.Access = AccessWrite
 	}
@@ -108,11 +109,12 @@ func (s *server) serve(m *syscalls.UffdMsg, buffer []byte, r *Request) {
 	} else {
 		clear(r.Page)
 	}
-	s.ask(addr, r)
+	s.ask(addr, *r, r)
 }
 
 // ask calls the handler and answers, however the handler ends. One that ends the goroutine ends it after the answer.
-func (s *server) ask(addr uintptr, r *Request) {
+// asked is the request as it was before the handler had it.
+func (s *server) ask(addr uintptr, asked Request, r *Request) {
 	err := errHandlerEnded
 	defer func() {
 		if err != nil {
@@ -122,14 +124,30 @@ func (s *server) ask(addr uintptr, r *Request) {
 		}
 		s.order.Add(1)
 		if err == nil {
-			err = s.resolve(addr, r)
+			asked.zero, asked.protect, asked.give = r.zero, r.protect, r.give
+			err = asked.answers(r)
+		}
+		if err == nil {
+			err = s.resolve(addr, &asked)
 		}
 		if err != nil {
-			s.refuse(addr, r.Offset, r.Faults, err)
+			s.refuse(addr, asked.Offset, asked.Faults, err)
 		}
 	}()
 	s.order.Add(1)
 	err = s.handler(r)
+}
+
+// answers reports what a handler may not do to its request: put another page in place of the one that it is to fill,
+// or answer a page that is in shared memory by another.
+func (asked *Request) answers(r *Request) error {
+	switch {
+	case len(r.Page) != len(asked.Page) || unsafe.SliceData(r.Page) != unsafe.SliceData(asked.Page):
+		return fmt.Errorf("handler replaced Request.Page, which it is to fill: %w", os.ErrInvalid)
+	case asked.shared && (r.zero || r.give != nil):
+		return fmt.Errorf("Zero or Give for a page of a region with ServeMinor: %w", errors.ErrUnsupported)
+	}
+	return nil
 }
 
 // resolve does what the handler decided, and wakes who waits.
@@ -145,9 +163,14 @@ func (s *server) resolve(addr uintptr, r *Request) error {
 			mode = syscalls.UFFDIO_CONTINUE_MODE_WP
 		}
 		err = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, mode)) })
+		if errors.Is(err, unix.EFAULT) { // a page of zeros, which the handler has not so much as touched
+			if err = populate(r.Page, unix.MADV_POPULATE_WRITE); err == nil {
+				err = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, mode)) })
+			}
+		}
 	case r.give != nil:
 		err = s.give(addr, r)
-	case r.zero && !r.protect:
+	case r.zero && !r.protect && !s.huge():
 		err = retried(func() error { return second(syscalls.UffdZeropage(s.fd, addr, size, 0)) })
 	case r.zero:
 		clear(r.Page)
@@ -215,6 +238,8 @@ func (s *server) release(addr uintptr, offset int64) {
 	if s.view != nil {
 		_ = populate(s.view[offset:offset+int64(s.page)], unix.MADV_POPULATE_WRITE) // where there was none
 		_ = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, 0)) })
+	} else if s.huge() {
+		_ = s.copy(addr, make([]byte, s.page), false)
 	} else {
 		_ = retried(func() error { return second(syscalls.UffdZeropage(s.fd, addr, size, 0)) })
 	}
@@ -223,6 +248,9 @@ func (s *server) release(addr uintptr, offset int64) {
 	}
 	_ = syscalls.UffdWake(s.fd, addr, size)
 }
+
+// huge reports whether pages are of those that were reserved. The kernel has no page of zeros of that size.
+func (s *server) huge() bool { return s.page != os.Getpagesize() }
 
 // retried repeats an operation on a page for as long as the kernel says that the memory is changing under it.
 // That ends when the message of the change has been read, by another goroutine.

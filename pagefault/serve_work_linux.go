@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -19,7 +20,7 @@ import (
 // that is told of it.
 func (r *Region) start(opts ServeOptions) error {
 	workers := max(opts.Workers, 1)
-	doorbell, err := mapRegion(-1, int64(workers*r.server.page), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	doorbell, err := mapRegion(-1, int64(workers*os.Getpagesize()), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return err
 	}
@@ -36,9 +37,9 @@ func (r *Region) start(opts ServeOptions) error {
 	next := r.read
 	if opts.Events != nil {
 		// An operation fails for as long as an event has not been read, so a goroutine that may be busy with one
-		// must not be who reads.
-		queue := make(chan syscalls.UffdMsg, workers)
-		next = func(m *syscalls.UffdMsg) (ok bool) { *m, ok = <-queue; return ok }
+		// must not be who reads, and who reads must not wait for those.
+		queue := newMessages()
+		next = queue.take
 		r.workers.Go(func() { r.dispatch(queue, workers, opts.Events) })
 	}
 	for range workers {
@@ -88,7 +89,7 @@ func (r *Region) rings(m *syscalls.UffdMsg) bool {
 	if addr-addressOf(r.doorbell) >= uintptr(len(r.doorbell)) {
 		return false
 	}
-	size := uintptr(r.server.page)
+	size := uintptr(os.Getpagesize())
 	_ = retried(func() error { return second(syscalls.UffdZeropage(r.server.fd, addr&^(size-1), size, 0)) })
 	return true
 }
@@ -118,24 +119,76 @@ func (r *Region) giveUp() {
 }
 
 // dispatch reads messages, tells events and gives faults to workers, until the doorbell has rung for each.
-func (r *Region) dispatch(queue chan<- syscalls.UffdMsg, workers int, tell func(MemoryEvent)) {
-	defer close(queue)
+func (r *Region) dispatch(queue *messages, workers int, tell func(MemoryEvent)) {
+	over := false
+	defer func() {
+		if !over { // who was told ended this goroutine
+			r.workers.Go(func() { r.dispatch(queue, workers, tell) })
+			return
+		}
+		queue.end()
+	}()
 	for workers > 0 {
 		var m syscalls.UffdMsg
 		if !r.read(&m) {
-			return
+			break
 		}
 		if m.Event == syscalls.UFFD_EVENT_PAGEFAULT {
 			if _, addr, _ := m.Pagefault(); addr-addressOf(r.doorbell) < uintptr(len(r.doorbell)) {
 				workers--
 			}
-			queue <- m
+			queue.put(m)
 			continue
 		}
 		if e, ok := r.event(&m); ok {
 			tell(e)
 		}
 	}
+	over = true
+}
+
+// messages are a queue without a limit of its own: there are never more than threads that wait for pages.
+type messages struct {
+	mu    sync.Mutex
+	news  sync.Cond
+	list  []syscalls.UffdMsg
+	ended bool
+}
+
+func newMessages() *messages {
+	q := new(messages)
+	q.news.L = &q.mu
+	return q
+}
+
+func (q *messages) put(m syscalls.UffdMsg) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.list = append(q.list, m)
+	q.news.Signal()
+}
+
+// end lets those who take go, when nothing is left.
+func (q *messages) end() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ended = true
+	q.news.Broadcast()
+}
+
+// take waits for a message; false says that there will be none any more.
+func (q *messages) take(m *syscalls.UffdMsg) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.list) == 0 {
+		if q.ended {
+			return false
+		}
+		q.news.Wait()
+	}
+	*m = q.list[0]
+	q.list = q.list[1:]
+	return true
 }
 
 // event is what a message tells of the region's memory.
