@@ -21,7 +21,8 @@ type chaos struct {
 	pipe   [2]*end
 	a, b   *end
 	group  *BufRing
-	drains bool // and no sends without a copy: behind a drain they do not start in 6.18
+	drains bool
+	noCopy bool // sends without a copy
 	ended  int
 }
 
@@ -52,6 +53,12 @@ func TestNothingIsLostInChaos(t *testing.T) {
 func newChaos(t *testing.T, o Options, seed uint64) *chaos {
 	o.Entries, o.CQEntries = 32, 32
 	c := &chaos{t: t, r: newRing(t, o), random: rand.New(rand.NewPCG(seed, 11)), flying: make(map[Token]bool), drains: seed%4 > 1}
+	// Two defects of kernels: in 6.18 a send without a copy does not start behind a drain, nor does the drain. In 6.1, in a
+	// ring without deferred work, one to a socket with a multishot receive has the kernel go round for ever, where
+	// completions find no place.
+	old := running(t).Release
+	deferred := c.r.Flags()&syscalls.IORING_SETUP_DEFER_TASKRUN != 0
+	c.noCopy = !c.drains && (deferred || old.Major > 6 || old.Major == 6 && old.Minor >= 12)
 	c.pipe[0], c.pipe[1] = pipe(t)
 	c.a, c.b = tcp(t)
 	c.group = bufRing(t, c.r, BufRingOptions{Group: 1, Buffers: 4, Size: 64})
@@ -138,7 +145,7 @@ func (c *chaos) begin() {
 	case 5:
 		err = e.RecvMultishot(c.b.fd, 0, 1)
 	case 6:
-		if c.drains {
+		if !c.noCopy {
 			break
 		}
 		err = e.SendZC(c.a.fd, packet(c.random), 0, 0)
