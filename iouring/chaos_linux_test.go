@@ -21,13 +21,19 @@ type chaos struct {
 	pipe   [2]*end
 	a, b   *end
 	group  *BufRing
-	drains bool // and no sends without a copy: behind a drain they do not start in 6.18
+	drains bool
+	noCopy bool // sends without a copy
 	ended  int
 }
 
 // TestNothingIsLostInChaos mixes operations of all kinds, chains that are cut, drains, cancellations, operations that are
 // dropped and resizes, in a queue of completions that is far too small. Each operation ends once, and none is left.
 func TestNothingIsLostInChaos(t *testing.T) {
+	if old := running(t).Release; old.Major < 6 || old.Major == 6 && old.Minor < 12 {
+		// 6.1 goes round in its task work for ever, and the process cannot be killed: in a ring without deferred work,
+		// with a multishot receive from a socket that something is sent to without a copy, and no place for completions.
+		t.Skip("6.1 locks up in it; 6.12 does not")
+	}
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			hammer(t)
@@ -52,6 +58,7 @@ func TestNothingIsLostInChaos(t *testing.T) {
 func newChaos(t *testing.T, o Options, seed uint64) *chaos {
 	o.Entries, o.CQEntries = 32, 32
 	c := &chaos{t: t, r: newRing(t, o), random: rand.New(rand.NewPCG(seed, 11)), flying: make(map[Token]bool), drains: seed%4 > 1}
+	c.noCopy = !c.drains // in 6.18 a send without a copy does not start behind a drain, nor does the drain
 	c.pipe[0], c.pipe[1] = pipe(t)
 	c.a, c.b = tcp(t)
 	c.group = bufRing(t, c.r, BufRingOptions{Group: 1, Buffers: 4, Size: 64})
@@ -138,7 +145,7 @@ func (c *chaos) begin() {
 	case 5:
 		err = e.RecvMultishot(c.b.fd, 0, 1)
 	case 6:
-		if c.drains {
+		if !c.noCopy {
 			break
 		}
 		err = e.SendZC(c.a.fd, packet(c.random), 0, 0)

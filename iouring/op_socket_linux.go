@@ -200,7 +200,9 @@ func (e Entry) Recv(fd int, b []byte, flags int) error {
 }
 
 // RecvMultishot receives again and again, each time into a buffer of the group. Each result: bytes. It ends with 0
-// at the end, and with ENOBUFS where the group is empty. Since 6.0; io_uring_prep_recv_multishot(3).
+// at the end, and with ENOBUFS where the group is empty. In 6.1, beside SendZC to the same socket and in a ring without
+// IORING_SETUP_DEFER_TASKRUN, it can lock up in the kernel where the completion queue is full: see
+// [Options.SingleIssuer]. Since 6.0; io_uring_prep_recv_multishot(3).
 func (e Entry) RecvMultishot(fd, flags int, group uint16) error {
 	if err := e.SetBufferGroup(group); err != nil {
 		return err
