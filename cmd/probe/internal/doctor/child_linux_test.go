@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -232,6 +233,9 @@ func TestSeccompFilterIsFoundByWhatItStops(t *testing.T) {
 		t.Errorf("%+v; want the filter to be blamed", c)
 	}
 	for _, name := range append(ebpfBackends(), "program statistics", "perf events: own thread") {
+		if runtime.GOARCH != "amd64" && name == "faults: btf-tracepoint+perf" {
+			continue // there the tracepoints are missing, whatever is filtered
+		}
 		if c := checks[name]; c.Status != No || !strings.Contains(c.Evidence, "seccomp") || c.Remedy != unconfined {
 			t.Errorf("%s: %+v; want no, for the filter's sake", name, c)
 		}
