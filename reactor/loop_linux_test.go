@@ -58,8 +58,8 @@ func testLoopEndsOnce(t *testing.T, driver Driver) {
 		if err := errors.Join(s.Close(), s.Close(), l.Close(), l.Shutdown(context.Background())); err != nil {
 			t.Errorf("%s: once more: %v", name, err)
 		}
-		if after := descriptors(t); len(after) != len(before) {
-			t.Errorf("%s: descriptors before: %v; after: %v", name, before, after)
+		if left := added(before, descriptors(t)); len(left) > 0 {
+			t.Errorf("%s: left behind: %v", name, left)
 		}
 	}
 }
@@ -84,8 +84,8 @@ func testLoopThatNeverRanIsReleased(t *testing.T, driver Driver) {
 	if err := l.Run(); !errors.Is(err, ErrClosed) {
 		t.Errorf("Run: %v", err)
 	}
-	if after := descriptors(t); len(after) != len(before) {
-		t.Errorf("descriptors before: %v; after: %v", before, after)
+	if left := added(before, descriptors(t)); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 
@@ -287,7 +287,7 @@ func testHandlerThatEndsTheGoroutine(t *testing.T, driver Driver) {
 		t.Error(err)
 	}
 	c.Close()
-	if after := descriptors(t); len(after) != len(before) {
-		t.Errorf("descriptors before: %v; after: %v", before, after)
+	if left := added(before, descriptors(t)); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
