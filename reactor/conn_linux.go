@@ -217,7 +217,7 @@ func (c *Conn) address(of func(fd int) net.Addr) net.Addr {
 
 // updateRead tells the driver whether input is wanted.
 func (c *Conn) updateRead() {
-	want := c.opened && !c.gone && !c.closing && !c.ended && !c.paused && !c.full
+	want := c.opened && !c.gone && !c.closing && !c.ended && !c.paused && !c.full && c.released == nil
 	if c.tls != nil && c.tls.handshaking() {
 		want = !c.gone && !c.closing && !c.ended
 	}
@@ -371,6 +371,9 @@ func (c *Conn) sent(n int) {
 			c.failed(err)
 		}
 		c.bothEnded()
+	}
+	if c.released != nil && !c.gone {
+		c.letGo()
 	}
 }
 

@@ -134,11 +134,11 @@ func takeOver(conn net.Conn) (fd int, err error) {
 	return fd, nil
 }
 
-// Release takes the connection off the loop and gives it to done as one of package net: on the loop, when the driver has
-// let go of it. With epoll that is at once. With io_uring the handler first gets what was received meanwhile; what it writes
-// then is refused. After done the handler hears no more. Output that is kept is lost; wait until there is none. done may
-// get an error, such as EMFILE, because package net takes a descriptor of its own: the connection is closed then. Where the
-// connection ends before it is released, done gets an error after the handler's Closed.
+// Release takes the connection off the loop and gives it to done as one of package net: on the loop, when all output is
+// sent and the driver has let go of it. With io_uring the handler first gets what was received meanwhile. What it writes
+// after Release is refused, and after done it hears no more. done may get an error, such as EMFILE, because package net
+// takes a descriptor of its own: the connection is closed then. Where the connection ends before it is released, done gets
+// an error after the handler's Closed; a peer that does not read can make that take until the write deadline.
 //
 // Errors: errors.ErrUnsupported for a connection with TLS; ENOTCONN for one that does not stand yet; [ErrClosed].
 func (c *Conn) Release(done func(net.Conn, error)) error {
@@ -151,12 +151,22 @@ func (c *Conn) Release(done func(net.Conn, error)) error {
 		return &net.OpError{Op: "release", Net: "tcp", Err: unix.ENOTCONN}
 	}
 	c.released = done
+	if c.out.size > 0 || c.half && !c.halfDone {
+		c.updateRead() // what comes now is for who gets the connection; sent goes on
+		return nil
+	}
+	c.letGo()
+	return nil
+}
+
+// letGo has the driver give up the descriptor.
+func (c *Conn) letGo() {
 	c.loop.driver.detach(c, func(fd int) {
+		done := c.released
 		c.leave()
 		c.released = nil
 		f := os.NewFile(uintptr(fd), "connection")
 		defer f.Close() // FileConn duplicates
 		done(net.FileConn(f))
 	})
-	return nil
 }

@@ -27,8 +27,8 @@ type driver interface {
 	// are used again before sent or dropOutput has been called for them, so the kernel may be given their addresses.
 	flush(c *Conn) error
 	// detach ends all that is under way for a connection, calls c.dropOutput, and then closes the descriptor; now or
-	// later. Where give is nil, c is gone already, and told nothing more. Else give gets the descriptor instead:
-	// until then c is not gone, and input that was read on the way is told first, or it would be lost.
+	// later. Where give is nil, c is gone already, and told nothing more. Else there is no output, and give gets the
+	// descriptor instead: until then c is not gone, and input that was read on the way is told first, or it would be lost.
 	detach(c *Conn, give func(fd int))
 
 	// listen begins to accept: Listener.accepted, acceptFailed.

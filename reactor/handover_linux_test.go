@@ -182,19 +182,20 @@ func testCloseLeavesNobodyBetweenTwo(t *testing.T, driver Driver) {
 		s.Close()
 	})
 	on(t, l, func() {}) // both have been carried out
-	go func() {
+	var accepting sync.WaitGroup
+	defer accepting.Wait()
+	defer other.Close()
+	accepting.Go(func() {
 		for {
 			c, err := other.Accept()
 			if err != nil {
 				return
 			}
-			go func() {
-				defer c.Close()
-				io.ReadFull(c, make([]byte, 1))
-				c.Write([]byte("x"))
-			}()
+			io.ReadFull(c, make([]byte, 1))
+			c.Write([]byte("x"))
+			c.Close()
 		}
-	}()
+	})
 	for _, c := range clients {
 		hear(t, c, "x")
 	}

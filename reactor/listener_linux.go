@@ -120,8 +120,8 @@ func (l *Loop) listenFD(fd int, cfg *tls.Config, accept func(*Conn) Handler, pat
 func (s *Listener) Addr() net.Addr { return s.addr }
 
 // Close stops accepting. Connections that wait to be accepted are refused by the kernel, unless the socket is open
-// elsewhere too; those that were accepted stay. A unix socket's file is removed, unless somebody has put another in its
-// place. Close does not wait, and is idempotent.
+// elsewhere too; those that were accepted stay, and accept is still called for those that the driver has accepted. A unix
+// socket's file is removed, unless somebody has put another in its place. Close does not wait, and is idempotent.
 func (s *Listener) Close() error {
 	if s.closing.Swap(true) {
 		return nil

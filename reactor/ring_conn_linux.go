@@ -265,7 +265,7 @@ func (rc *ringConn) endInput() {
 }
 
 // idle reports whether nothing of the connection's is in flight that would be missed.
-func (rc *ringConn) idle() bool { return rc.receive == 0 && rc.send == 0 }
+func (rc *ringConn) idle() bool { return rc.receive == 0 }
 
 // handOver gives the descriptor away, when nothing uses it any more. An end is met again by who gets it.
 func (rc *ringConn) handOver() {
@@ -276,7 +276,6 @@ func (rc *ringConn) handOver() {
 	default:
 		give := rc.give
 		rc.give = nil
-		rc.c.dropOutput()
 		rc.d.drop(rc.poll)
 		rc.poll = 0
 		give(rc.c.fd)
@@ -289,7 +288,7 @@ func (d *ringDriver) send(*Conn, []byte) (int, error) { return 0, nil }
 // flush sends kept output, in one operation at a time: two might be carried out in either order.
 func (d *ringDriver) flush(c *Conn) error {
 	rc := d.of(c)
-	if rc.send != 0 || rc.give != nil {
+	if rc.send != 0 {
 		return nil
 	}
 	e, err := d.get()
@@ -322,9 +321,6 @@ func (d *ringDriver) sent(rc *ringConn, res int32) int {
 	switch {
 	case c.gone:
 		return 0
-	case rc.give != nil: // what is kept is lost, and so is what was sent of it
-		rc.tellNow()
-		return 1
 	case res >= 0:
 		quiet := !c.full && !c.closing && !c.half
 		c.sent(int(res))
@@ -347,11 +343,6 @@ func (d *ringDriver) detach(c *Conn, give func(fd int)) {
 	if give != nil {
 		rc.give = give
 		rc.stop()
-		if rc.send != 0 {
-			if err := d.cancel(rc.send); err != nil {
-				c.failed(err)
-			}
-		}
 		switch {
 		case c.gone:
 		case !rc.idle(): // to be continued when it is

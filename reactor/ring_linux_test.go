@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -170,6 +171,59 @@ func testReleaseInTheMiddleOfAStream(t *testing.T, driver Driver) {
 	}
 }
 
+// An answer and the release after it is what a protocol does that changes to another.
+func TestReleaseSendsFirst(t *testing.T) { eachDriver(t, testReleaseSendsFirst) }
+
+func testReleaseSendsFirst(t *testing.T, driver Driver) {
+	const size = 4 << 20 // more than the kernel takes at once
+	answer := bytes.Repeat([]byte("0123456789abcdef"), size/16)
+	l := start(t, Options{Driver: driver})
+	for _, half := range []bool{false, true} {
+		released := make(chan net.Conn, 1)
+		r := newRecorder(t)
+		r.data = func(c *Conn, b []byte) {
+			if err := c.Write(answer); err != nil {
+				t.Error(err)
+			}
+			if half {
+				c.CloseWrite()
+			}
+			err := c.Release(func(c net.Conn, err error) {
+				if err != nil {
+					t.Error(err)
+				}
+				released <- c
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			if c.Write(b) == nil {
+				t.Error("Write after Release succeeded")
+			}
+		}
+		c := dial(t, serve(t, l, func(*Conn) Handler { return r }))
+		say(t, c, "switch")
+		r.expect("open", "data switch")
+		got := make([]byte, size)
+		if n, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, answer) {
+			t.Fatalf("%d bytes, %v", n, err)
+		}
+		conn := <-released
+		if conn == nil {
+			t.Fatal("nothing was released")
+		}
+		if half {
+			ends(t, c)
+		} else {
+			say(t, conn, "the new protocol")
+			hear(t, c, "the new protocol")
+		}
+		say(t, c, "and back")
+		hear(t, conn, "and back")
+		conn.Close()
+	}
+}
+
 // A connection that ends while it is being released is one that was closed.
 func TestReleaseThatIsOvertaken(t *testing.T) { eachDriver(t, testReleaseThatIsOvertaken) }
 
@@ -262,19 +316,19 @@ func testFilesThatAreNotOnDisk(t *testing.T, driver Driver) {
 func TestEndThatComesWithTheLastBytes(t *testing.T) { eachDriver(t, testEndThatComesWithTheLastBytes) }
 
 func testEndThatComesWithTheLastBytes(t *testing.T, driver Driver) {
-	for _, network := range []string{"tcp", "unix"} {
-		for _, reset := range []bool{false, true} {
-			if network == "unix" && reset {
-				continue
-			}
+	for _, tt := range []struct {
+		network string
+		reset   bool
+	}{{"tcp", false}, {"tcp", true}, {"unix", false}} {
+		t.Run(fmt.Sprintf("%s, reset %v", tt.network, tt.reset), func(t *testing.T) {
 			l := start(t, Options{Driver: driver})
 			address := "127.0.0.1:0"
-			if network == "unix" {
+			if tt.network == "unix" {
 				address = t.TempDir() + "/s"
 			}
 			r := newRecorder(t)
 			r.eof = func(c *Conn) { c.Close() }
-			s, err := l.Listen(network, address, func(*Conn) Handler { return r })
+			s, err := l.Listen(tt.network, address, func(*Conn) Handler { return r })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -284,7 +338,7 @@ func testEndThatComesWithTheLastBytes(t *testing.T, driver Driver) {
 			held := make(chan struct{})
 			l.Post(func() { <-held })
 			say(t, c, "last")
-			if reset {
+			if tt.reset {
 				c.(*net.TCPConn).SetLinger(0)
 			}
 			c.Close()
@@ -292,8 +346,8 @@ func testEndThatComesWithTheLastBytes(t *testing.T, driver Driver) {
 			select {
 			case <-r.closed:
 			case <-time.After(patience):
-				t.Errorf("%s, reset %v: nothing was told of the end", network, reset)
+				t.Error("nothing was told of the end")
 			}
-		}
+		})
 	}
 }
