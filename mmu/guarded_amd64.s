@@ -316,6 +316,7 @@ clean:
 #define UC_TRAPNO 200
 #define SI_CODE 8
 #define SI_ADDR 16
+#define BUS_MCEERR_AO 5
 
 // The handler of SIGSEGV and SIGBUS. The kernel calls it with the C convention, on the signal stack that Go
 // gave the thread, with all signals blocked.
@@ -338,6 +339,8 @@ TEXT ·handler(SB), NOSPLIT|NOFRAME, $0
 	MOVL SI_CODE(SI), CX
 	CMPL CX, $0
 	JLE  other                 // a signal that somebody sent: the code above only happened to run
+	CMPL CX, $BUS_MCEERR_AO
+	JEQ  other                 // news of memory that is damaged elsewhere
 
 	MOVQ SI_ADDR(SI), AX
 	MOVQ AX, UC_RAX(DX)

@@ -265,6 +265,7 @@ TEXT ·landed(SB), NOSPLIT, $0-48
 #define ESR_MAGIC 0x45535201
 #define SI_CODE 8
 #define SI_ADDR 16
+#define BUS_MCEERR_AO 5
 
 // The handler of SIGSEGV and SIGBUS. The kernel calls it with the C convention, on the signal stack that Go
 // gave the thread, with all signals blocked.
@@ -288,6 +289,8 @@ TEXT ·handler(SB), NOSPLIT|NOFRAME, $0
 	MOVW SI_CODE(R1), R5
 	CMPW $0, R5
 	BLE  other                  // a signal that somebody sent: the code above only happened to run
+	CMPW $BUS_MCEERR_AO, R5
+	BEQ  other                  // news of memory that is damaged elsewhere
 
 	MOVD SI_ADDR(R1), R3
 	MOVD R3, UC_R0(R2)

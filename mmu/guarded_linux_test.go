@@ -1,6 +1,7 @@
 package mmu
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -234,6 +236,80 @@ func TestGoKeepsItsFaults(t *testing.T) {
 			}()
 			sink = *plain(addr)
 		}()
+	}
+}
+
+// copier says which thread it is and copies guarded for a while.
+func copier() {
+	runtime.LockOSThread()
+	from, to := make([]byte, 4<<20), make([]byte, 4<<20)
+	copies := make(chan bool)
+	go func(tid int) {
+		<-copies
+		fmt.Println(tid)
+	}(unix.Gettid())
+	for i := range 5000 { // seconds
+		if i == 1 {
+			close(copies)
+		}
+		Guarded{}.Copy(address(to), address(from), len(to))
+	}
+}
+
+// TestNewsOfDamageIsNoFault has a thread that copies guarded get what the kernel sends to say that memory is damaged
+// which nobody has read: Go has to hear of it, and ends the program. A tracer makes an ordinary signal into that one.
+func TestNewsOfDamageIsNoFault(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var complaint bytes.Buffer
+	cmd := exec.Command(os.Args[0], asCopier)
+	cmd.Stderr = &complaint
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	out := bufio.NewReader(stdout)
+	line, err := out.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	tid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := func(request, data uintptr) {
+		t.Helper()
+		if _, _, errno := unix.Syscall6(unix.SYS_PTRACE, request, uintptr(tid), 0, data, 0, 0); errno != 0 {
+			t.Fatal(errno)
+		}
+	}
+	trace(unix.PTRACE_SEIZE, 0)
+	if err := unix.Tgkill(cmd.Process.Pid, tid, unix.SIGBUS); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		var status unix.WaitStatus
+		if _, err := unix.Wait4(tid, &status, unix.WALL, nil); err != nil {
+			t.Fatal(err)
+		}
+		if !status.Stopped() {
+			t.Fatalf("wait status %#x", status)
+		}
+		if status.StopSignal() == unix.SIGBUS {
+			break
+		}
+		trace(unix.PTRACE_CONT, uintptr(status.StopSignal())) // Go's own, to have the thread yield
+	}
+	const siCode, actionOptional = 2, 5                              // BUS_MCEERR_AO
+	info := [32]int32{0: int32(unix.SIGBUS), siCode: actionOptional} // siginfo_t
+	trace(unix.PTRACE_SETSIGINFO, uintptr(unsafe.Pointer(&info)))
+	trace(unix.PTRACE_DETACH, uintptr(unix.SIGBUS))
+	if err := cmd.Wait(); err == nil || !strings.Contains(complaint.String(), "unexpected fault address") && !strings.Contains(complaint.String(), "SIGBUS") {
+		t.Errorf("%v, %s", err, &complaint)
 	}
 }
 

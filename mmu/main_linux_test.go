@@ -9,10 +9,11 @@ import (
 )
 
 // The first argument makes this binary something else than its tests: a process that makes a bad access, one that
-// makes it guarded where a handler takes no siginfo_t, or one that says a byte and waits for the end of its input.
+// makes it guarded where a handler takes no siginfo_t, one that copies until a signal comes, or one that says a byte and waits for the end of its input.
 const (
 	asVictim  = "ring3-victim"
 	asForeign = "ring3-foreign"
+	asCopier  = "ring3-copier"
 	asWaiting = "ring3-waiting"
 )
 
@@ -23,6 +24,10 @@ func TestMain(m *testing.M) {
 	}
 	if len(os.Args) > 1 && os.Args[1] == asForeign {
 		foreign()
+		os.Exit(0)
+	}
+	if len(os.Args) > 1 && os.Args[1] == asCopier {
+		copier()
 		os.Exit(0)
 	}
 	if len(os.Args) > 1 && os.Args[1] == asWaiting {

@@ -88,6 +88,10 @@ func (o *vmOptions) parse(args []string, interval, duration string) (err error) 
 	}
 	o.observe.target = target.Target{PID: o.pid, NoFollow: true}
 	if o.watch {
+		// Nothing is mapped so low: it was meant as the interval.
+		if o.one && o.address < 1<<12 {
+			return fmt.Errorf("%q is no address: the interval goes with an equals sign, --watch=%s", args[1], args[1])
+		}
 		if o.observe.schedule.every, err = parseSpan("--watch", interval); err != nil {
 			return err
 		}

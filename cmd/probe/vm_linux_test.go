@@ -155,7 +155,7 @@ func TestVMSaysWhatIsWrong(t *testing.T) {
 	}{
 		{nil, exitUsage}, {[]string{"x"}, exitUsage}, {[]string{"0"}, exitUsage}, {[]string{"-1"}, exitUsage}, {[]string{"1", "xyz"}, exitUsage},
 		{[]string{"1", "1", "1"}, exitUsage}, {[]string{"1", "11111111111111111"}, exitUsage}, {[]string{"1", "--sort", "x"}, exitUsage},
-		{[]string{"1", "--top", "-1"}, exitUsage}, {[]string{"1", "--watch=x"}, exitUsage}, {[]string{"1", "--watch=0"}, exitUsage},
+		{[]string{"1", "--top", "-1"}, exitUsage}, {[]string{"1", "--watch=x"}, exitUsage}, {[]string{"1", "--watch=0"}, exitUsage}, {[]string{"1", "--watch", "5"}, exitUsage},
 		{[]string{"1", "--duration", "1"}, exitUsage}, {[]string{deadProcess(t)}, exitError}, {[]string{deadProcess(t), "--watch"}, exitError},
 		{[]string{deadProcess(t), "1000"}, exitError},
 	} {
