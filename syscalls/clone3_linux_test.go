@@ -95,6 +95,11 @@ func TestChildExecutesAProgram(t *testing.T) {
 		defer gone(t, pidfd)
 		defer unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
 		dir := fmt.Sprintf("/proc/%d/", pid)
+		// The call returns when the child can fail no more; that is before the kernel has written down its arguments.
+		eventually(t, "the program has arguments", func() bool {
+			got, err := os.ReadFile(dir + "environ")
+			return err != nil || len(got) > 0
+		})
 		for name, want := range map[string][]string{"cmdline": args, "environ": env} {
 			got, err := os.ReadFile(dir + name)
 			if err != nil || string(got) != strings.Join(want, "\x00")+"\x00" {

@@ -2,7 +2,8 @@
 //
 //	echo_load PORT CONNECTIONS SIZE REQUESTS CPU
 //
-// Prints ns a request. It goes through io_uring, with many operations a system call, so that the server is what is
+// Prints a line when the connections are warm, waits for one on standard input, and prints ns a request at the end, which
+// it waits for too: whoever started it can look at the server at both times. It goes through io_uring, with many operations a system call, so that the server is what is
 // measured: one receive a connection goes on for its life, into buffers that the kernel takes from a ring, descriptors
 // are the ring's, and a call waits for several answers. Each message carries the number of
 // its connection and of its round, and the answer must be the same.
@@ -165,6 +166,14 @@ static void make_ring(int connections)
 	io_uring_buf_ring_advance(provided, BUFFERS);
 }
 
+// tell prints a line and waits for one.
+static void tell(const char *line)
+{
+	char c;
+	if (write(STDOUT_FILENO, line, strlen(line)) < 0 || read(STDIN_FILENO, &c, 1) < 0)
+		die("standard streams");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 6)
@@ -196,8 +205,11 @@ int main(int argc, char **argv)
 	}
 	unsigned wait = connections < 16 ? 1 : 4;
 	exchange(requests / 10, wait); // warm
+	tell("warm\n");
 	double from = now();
 	exchange(requests, wait);
-	printf("%f\n", (now() - from) / requests);
+	char text[32];
+	snprintf(text, sizeof text, "%f\n", (now() - from) / requests);
+	tell(text);
 	return 0;
 }
