@@ -69,7 +69,7 @@ check-generated: ## fail where generating changes a byte (leaves the new files)
 test-arm64: ## run tests as arm64 processes (needs qemu-user-static)
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec "$(or $(QEMU_ARM64),$(error no qemu-aarch64 here: install qemu-user-static))" $(ARM64_PACKAGES)
 
-test-kernels: ## run the tests inside Debian's kernels (needs apt, qemu-system-x86, qemu-system-arm)
+test-kernels: ## run the tests inside Debian's kernels (needs apt, qemu-system-x86, qemu-system-arm, e2fsprogs)
 	$(GO) run ./internal/kernelmatrix/cmd -parallel 2 -timeout 30m $(if $(KERNEL_RUN),-run '$(KERNEL_RUN)') $(KERNEL_PACKAGES) -- $(KERNEL_ARGS)
 
 test-kernels-ci: ## the same, as far as it takes minutes and not half an hour

@@ -29,6 +29,19 @@ func causeOf(t *testing.T, c Cause, opts CauseOptions) *Caused {
 	return done
 }
 
+// onDisk is a directory whose file system has a disk, where there is one: that of temporary files, or else this one.
+func onDisk(t *testing.T) string {
+	t.Helper()
+	var st unix.Statfs_t
+	if err := unix.Statfs(os.TempDir(), &st); err != nil {
+		t.Fatal(err)
+	}
+	if st.Type == unix.TMPFS_MAGIC {
+		return "."
+	}
+	return t.TempDir()
+}
+
 // undisturbed does something again where it went wrong and the kernel says that it has moved pages meanwhile, to make
 // room for huge ones: whoever touches a moved page takes a fault more.
 func undisturbed(t *testing.T, do func() bool) {
@@ -65,7 +78,7 @@ func TestCausesCauseWhatTheySay(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			var done *Caused
 			undisturbed(t, func() bool {
-				done = causeOf(t, c, CauseOptions{Count: 100, Reserve: os.Geteuid() == 0, Dir: "."})
+				done = causeOf(t, c, CauseOptions{Count: 100, Reserve: os.Geteuid() == 0, Dir: onDisk(t)})
 				return done.exact()
 			})
 			if !done.exact() {
@@ -104,7 +117,7 @@ func observeCause(t *testing.T, c Cause, b Backend) {
 	var o *Observed
 	var err error
 	undisturbed(t, func() bool {
-		o, err = c.RunObserved(t.Context(), CauseOptions{Count: 128, Reserve: os.Geteuid() == 0, Dir: "."}, Options{Backend: b})
+		o, err = c.RunObserved(t.Context(), CauseOptions{Count: 128, Reserve: os.Geteuid() == 0, Dir: onDisk(t)}, Options{Backend: b})
 		return err != nil || o.exact()
 	})
 	cannot := new(CannotHereError)

@@ -7,8 +7,9 @@
 // They are fetched once with a private configuration of apt and kept in a
 // cache; after that nothing needs the network. A machine is QEMU without KVM
 // and an initramfs that holds everything: init, the module's tree and the test
-// binaries, built without cgo. There is no disk, no shell and no go command in
-// it, and all file systems are in memory.
+// binaries, built without cgo. Temporary files are on a disk with ext4, which
+// faults, swaps and polls as one in memory does not; it lives as long as the
+// machine. There is no shell and no go command.
 //
 // The guest sends the output of each test on the serial console, in numbered
 // frames among the kernel's own messages. The host takes the results out of
@@ -16,7 +17,7 @@
 // a machine that falls silent is ended by the host; and the emulator dies with
 // the process that started it, whatever kills that.
 //
-// It needs Linux, the go command, qemu-system-x86_64 and qemu-system-aarch64,
+// It needs Linux, the go command, mkfs.ext4, qemu-system-x86_64 and qemu-system-aarch64,
 // and to fetch kernels apt and the Debian archive's keys; it needs no
 // privilege. It is not for timing: an emulated processor is ten times slower
 // and not evenly so.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -224,6 +225,8 @@ func TestEmulatorDiesWithAKilledTool(t *testing.T) {
 	}
 }
 
+func second(_ string, args []string) []string { return args }
+
 func TestCommandLine(t *testing.T) {
 	for arch, want := range map[string]string{
 		"amd64": "qemu-system-x86_64 -M q35 -cpu max,-cx16 -accel tcg,thread=single -m 1024 -smp 2",
@@ -234,6 +237,9 @@ func TestCommandLine(t *testing.T) {
 		program, args := m.qemu()
 		if got := program + " " + strings.Join(args, " "); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s", arch, got)
+		}
+		if m.disk = "/tmp/a,b/disk"; !slices.ContainsFunc(second(m.qemu()), func(arg string) bool { return strings.HasSuffix(arg, ",file=/tmp/a,,b/disk") }) {
+			t.Errorf("%s: the emulator would take the disk's name for options", arch)
 		}
 	}
 }

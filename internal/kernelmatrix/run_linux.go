@@ -33,10 +33,11 @@ type Options struct {
 	Progress io.Writer     // told what takes long
 }
 
-// An initramfs is a built image of one architecture.
+// An initramfs is a built image of one architecture, and a disk.
 type initramfs struct {
 	file   string
-	memory int64 // that a machine with it needs, in MiB
+	disk   string // beside it
+	memory int64  // that a machine with it needs, in MiB
 }
 
 // A Selection says which tests to run and how.
@@ -119,12 +120,15 @@ func (opt Options) build(ctx context.Context, goarch, dir string, job Job, add f
 	if err := add(im); err != nil {
 		return initramfs{}, err
 	}
-	file := filepath.Join(dir, "initramfs")
+	file, disk := filepath.Join(dir, "initramfs"), filepath.Join(dir, "disk")
 	packed, err := im.writeFile(file)
 	if err != nil {
 		return initramfs{}, err
 	}
-	return initramfs{file, baseMemory + (im.size()+packed)>>20}, nil
+	if err := makeDisk(ctx, disk); err != nil {
+		return initramfs{}, err
+	}
+	return initramfs{file, disk, baseMemory + (im.size()+packed)>>20}, nil
 }
 
 // A suite is the tests of one architecture, built and packed.
@@ -183,7 +187,7 @@ func (s *suite) test(ctx context.Context, k CachedKernel, report *Report) error 
 		exit: func(_ int, exit Exit) { parser.close(exit.cause()) },
 	}
 	began := time.Now()
-	m := machine{kernel: k, initramfs: s.file, memory: s.memory, limit: s.limit, silence: silenceLimit}
+	m := machine{kernel: k, initramfs: s.file, disk: s.disk, memory: s.memory, limit: s.limit, silence: silenceLimit}
 	trouble := c.verdict(m.run(ctx, c.follow))
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -251,7 +255,7 @@ func Exec(
 		exit: func(_ int, e Exit) { code, limited = e.Code, e.Limit },
 	}
 	m := machine{
-		kernel: ck, initramfs: ram.file, memory: ram.memory,
+		kernel: ck, initramfs: ram.file, disk: ram.disk, memory: ram.memory,
 		limit: opt.Timeout + partLimit, silence: silenceLimit,
 	}
 	err = c.verdict(m.run(ctx, c.follow))

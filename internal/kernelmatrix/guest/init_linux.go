@@ -76,7 +76,7 @@ func superviseRunner() error {
 // stepEnv is the environment of every step. The directories of PATH exist and
 // hold only what the host put there, so looking a program up fails cleanly.
 func stepEnv() []string {
-	return []string{"PATH=/bin:/usr/bin", "HOME=/root", "USER=root", "TMPDIR=/tmp", "TERM=dumb", "LANG=C.UTF-8"}
+	return []string{"PATH=/bin:/usr/bin", "HOME=/root", "USER=root", "TMPDIR=/var/tmp", "TERM=dumb", "LANG=C.UTF-8"}
 }
 
 // openConsole opens the console in raw mode: no carriage returns added, no

@@ -32,6 +32,11 @@ func TestFileSystems(t *testing.T) {
 	if _, err := os.ReadFile("/sys/kernel/tracing/trace_clock"); err != nil {
 		t.Errorf("as root: %v", err)
 	}
+	var st syscall.Statfs_t
+	const ext4 = 0xef53
+	if err := syscall.Statfs(t.TempDir(), &st); err != nil || st.Type != ext4 {
+		t.Errorf("temporary files are on a file system of type %#x, %v", st.Type, err)
+	}
 }
 
 func TestLoopback(t *testing.T) {
