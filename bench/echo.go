@@ -21,13 +21,23 @@ import (
 
 const echoSize = 128
 
+// A yardstick is how a server's speed is told. Requests go from one processor to the other, and each of the two spends
+// about as much of its time in TCP: where the server is the faster one, it waits for the load, and the clock tells of
+// the load. What a server has had of its processor tells of nothing else, and shows also what no client would notice.
+type yardstick struct{ suffix, text string }
+
+var (
+	byClock         = yardstick{"", "by the clock"}
+	byProcessorTime = yardstick{"-cpu", "server's CPU"}
+)
+
 // echoTCP compares echo servers on one processor, under a load from another.
-func echoTCP(connections, requests int) Benchmark {
+func echoTCP(connections, requests int, by yardstick) Benchmark {
 	const tenth = 1 / 1.1 // of the time is 1.1 times the requests
-	serve := echoSubjects(connections, requests)
+	serve := echoSubjects(connections, requests, by)
 	return Benchmark{
-		Group: "echo", Name: "echo-epoll-" + strconv.Itoa(connections), Unit: Nanoseconds, Per: "request",
-		What: fmt.Sprintf("TCP echo, %d B, %d connections, time of the server", echoSize, connections),
+		Group: "echo", Name: "echo-epoll-" + strconv.Itoa(connections) + by.suffix, Unit: Nanoseconds, Per: "request",
+		What: fmt.Sprintf("TCP echo, %d B, %d connections, %s", echoSize, connections, by.text),
 		Ours: serve("reactor, epoll", "ring3"),
 		References: []Reference{
 			{serve("netpoll", "netpoll"), tenth},
@@ -38,12 +48,12 @@ func echoTCP(connections, requests int) Benchmark {
 }
 
 // echoUring compares the reactor on io_uring with the same in C, and with what goes through epoll.
-func echoUring(connections, requests int) Benchmark {
+func echoUring(connections, requests int, by yardstick) Benchmark {
 	const most = 1 / 1.9 // of the time is 1.9 times the requests
-	serve := echoSubjects(connections, requests)
+	serve := echoSubjects(connections, requests, by)
 	return Benchmark{
-		Group: "echo", Name: "echo-uring-" + strconv.Itoa(connections), Unit: Nanoseconds, Per: "request",
-		What: fmt.Sprintf("TCP echo, %d B, %d connections, time of the server", echoSize, connections),
+		Group: "echo", Name: "echo-uring-" + strconv.Itoa(connections) + by.suffix, Unit: Nanoseconds, Per: "request",
+		What: fmt.Sprintf("TCP echo, %d B, %d connections, %s", echoSize, connections, by.text),
 		Ours: serve("reactor, io_uring", "iouring"),
 		References: []Reference{
 			{serve("C liburing", inC), 1},
@@ -56,10 +66,10 @@ func echoUring(connections, requests int) Benchmark {
 }
 
 // echoSubjects returns what makes the subject of a library.
-func echoSubjects(connections, requests int) func(label, library string) Subject {
+func echoSubjects(connections, requests int, by yardstick) func(label, library string) Subject {
 	return func(label, library string) Subject {
 		return Subject{Label: label, Needs: "gcc", Library: "liburing.so", Measure: func(e *Env) (Sample, error) {
-			return measureEcho(e, library, connections, requests)
+			return measureEcho(e, library, connections, requests, by)
 		}}
 	}
 }
@@ -67,20 +77,23 @@ func echoSubjects(connections, requests int) func(label, library string) Subject
 // inC is in the place of a library for the server of reference/echo_uring.c.
 const inC = "C"
 
-// measureEcho runs a server on a processor that the load is not on, and the load against it. The sample is processor
-// time of the server: one that is faster than the load waits for it, and the clock tells of the load then.
-func measureEcho(e *Env, library string, connections, requests int) (s Sample, err error) {
+// measureEcho runs a server on a processor that the load is not on, and the load against it.
+func measureEcho(e *Env, library string, connections, requests int, by yardstick) (s Sample, err error) {
 	err = withEchoServer(e, library, func(pid int, port string) error {
 		var at []time.Duration
-		err := e.echoLoad(port, connections, requests, func() error {
+		clock, err := e.echoLoad(port, connections, requests, func() error {
 			used, err := processTime(pid)
 			at = append(at, used)
 			return err
 		})
-		if err == nil {
+		if err != nil {
+			return err
+		}
+		s.Value = clock
+		if by == byProcessorTime {
 			s.Value = float64(at[1]-at[0]) / float64(requests)
 		}
-		return err
+		return nil
 	})
 	return s, err
 }
@@ -93,41 +106,44 @@ func processTime(pid int) (time.Duration, error) {
 	return time.Duration(t.Nano()), os.NewSyscallError("clock_gettime", err)
 }
 
-// echoLoad calls look when the connections are warm and when the requests are done.
-func (e *Env) echoLoad(port string, connections, requests int, look func() error) (err error) {
+// echoLoad returns ns a request. It calls look when the connections are warm and when the requests are done.
+func (e *Env) echoLoad(port string, connections, requests int, look func() error) (ns float64, err error) {
 	load, err := e.CProgram("echo_load")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	cmd := exec.Command(load, port, strconv.Itoa(connections), strconv.Itoa(echoSize), strconv.Itoa(requests), strconv.Itoa(e.cpu))
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return 0, err
 	}
-	lines := bufio.NewReader(stdout)
+	line, lines := "", bufio.NewReader(stdout)
 	for range 2 {
-		if _, err = lines.ReadString('\n'); err != nil {
-			break
+		if line, err = lines.ReadString('\n'); err == nil {
+			err = look()
 		}
-		if err = look(); err != nil {
+		if err != nil {
 			break
 		}
 		io.WriteString(stdin, "\n")
 	}
 	stdin.Close()
 	if ended := cmd.Wait(); ended != nil {
-		return fmt.Errorf("load: %w: %s", ended, strings.TrimSpace(complaint.String()))
+		return 0, fmt.Errorf("load: %w: %s", ended, strings.TrimSpace(complaint.String()))
 	}
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(strings.TrimSpace(line), 64)
 }
 
 // withEchoServer calls do while the server of a library listens.

@@ -22,7 +22,7 @@ func echoCalls() Benchmark {
 				}
 				defer c.close()
 				var at []uint64
-				err = e.echoLoad(port, connections, requests, func() error {
+				_, err = e.echoLoad(port, connections, requests, func() error {
 					n, err := c.calls()
 					at = append(at, n)
 					return err
