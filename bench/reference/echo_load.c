@@ -8,7 +8,8 @@
 // It goes through io_uring, with many operations a system call, so that the server is what is measured: one receive a
 // connection goes on for its life, into buffers that the kernel takes from a ring, descriptors are the ring's, and a call
 // waits for several answers. Each message carries the number of its connection and of its round, and the answer must be
-// the same. Exit codes: 0 done, 1 something broke, 2 usage, 3 too few descriptors are allowed.
+// the same. Exit codes: 0 done, 1 something broke, 2 usage, 3 there is no io_uring for this
+// user, or too few descriptors.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,8 +43,9 @@ static int size;
 
 static void die(const char *what)
 {
+	int missing = errno == EPERM || errno == ENOSYS || errno == EMFILE;
 	perror(what);
-	exit(1);
+	exit(missing ? 3 : 1);
 }
 
 static void check(const char *what, int result)
