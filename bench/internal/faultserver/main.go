@@ -144,6 +144,7 @@ func elsewhere(n, chunk int) (took time.Duration, err error) {
 	for i := range n {
 		sink += memory[i*page]
 	}
+	runtime.KeepAlive(sink)
 	return time.Since(from), nil
 }
 
