@@ -30,7 +30,11 @@ func newEnv(ctx context.Context) (*Env, error) {
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
 		return nil, os.NewSyscallError("sched_getaffinity", err)
 	}
-	dir, err := os.MkdirTemp("", "ring3-bench-")
+	parent, err := filepath.Abs(os.TempDir())
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(parent, "ring3-bench-")
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +104,8 @@ func (e *Env) Command(name string) (string, error) {
 		return path, nil
 	}
 	build := e.command("go", "build", "-o", path, module+"/internal/"+name)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as programs in Go are released
+	// Without cgo, as programs in Go are released. What is built in between goes with the rest.
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOTMPDIR="+e.dir)
 	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build %s: %w: %s", name, err, strings.TrimSpace(string(out)))

@@ -158,7 +158,7 @@ func (opt Options) buildSuite(ctx context.Context, goarch, dir string, sel Selec
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
-	packages, err := listTests(ctx, goarch, sel.Packages)
+	packages, err := listTests(ctx, goarch, dir, sel.Packages)
 	if err != nil {
 		return nil, err
 	}
