@@ -12,7 +12,8 @@ type Benchmark struct {
 
 	Ours       Subject
 	References []Reference
-	// Prepare makes what every subject needs, once; what it returns undoes that. It may be nil.
+	// Prepare makes what every subject needs, once; what it returns undoes that. It may be nil. Its missingError
+	// is that of every subject.
 	Prepare func(*Env) (undo func(), err error)
 }
 

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -36,7 +35,7 @@ func (e *Env) CProgram(name string) (string, error) {
 		return "", err
 	}
 	args := append([]string{"-O2", "-Wall", "-o", path, source}, libraries[name]...)
-	out, err := exec.Command("gcc", args...).CombinedOutput()
+	out, err := e.command("gcc", args...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("compile %s.c: %w: %s", name, err, strings.TrimSpace(string(out)))
 	}
@@ -51,14 +50,7 @@ func c(label, program string, args ...string) Subject {
 		if err != nil {
 			return Sample{}, err
 		}
-		out, err := exec.Command(path, append(args, strconv.Itoa(e.cpu))...).Output()
-		if err != nil {
-			return Sample{}, fmt.Errorf("%s %v: %w", program, args, err)
-		}
-		value, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-		if err != nil {
-			return Sample{}, fmt.Errorf("%s %v: %w", program, args, err)
-		}
-		return Sample{Value: value}, nil
+		value, err := e.number(path, append(args, strconv.Itoa(e.cpu))...)
+		return Sample{Value: value}, err
 	}}
 }

@@ -112,7 +112,7 @@ func (e *Env) echoLoad(port string, connections, requests int, look func() error
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.Command(load, port, strconv.Itoa(connections), strconv.Itoa(echoSize), strconv.Itoa(requests), strconv.Itoa(e.cpu))
+	cmd := e.command(load, port, strconv.Itoa(connections), strconv.Itoa(echoSize), strconv.Itoa(requests), strconv.Itoa(e.cpu))
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
 	stdin, err := cmd.StdinPipe()
@@ -127,21 +127,23 @@ func (e *Env) echoLoad(port string, connections, requests int, look func() error
 		return 0, err
 	}
 	line, lines := "", bufio.NewReader(stdout)
+	var lookErr error
 	for range 2 {
-		if line, err = lines.ReadString('\n'); err == nil {
-			err = look()
+		if line, err = lines.ReadString('\n'); err != nil {
+			break // it has ended, and says why below
 		}
-		if err != nil {
+		if lookErr = look(); lookErr != nil {
 			break
 		}
 		io.WriteString(stdin, "\n")
 	}
-	stdin.Close()
-	if ended := cmd.Wait(); ended != nil {
-		return 0, fmt.Errorf("load: %w: %s", ended, strings.TrimSpace(complaint.String()))
+	stdin.Close() // it ends with that
+	err = cmd.Wait()
+	if lookErr != nil {
+		return 0, lookErr
 	}
-	if err != nil {
-		return 0, err
+	if err := ended(err, complaint.String()); err != nil {
+		return 0, fmt.Errorf("load: %w", err)
 	}
 	return strconv.ParseFloat(strings.TrimSpace(line), 64)
 }
@@ -171,11 +173,11 @@ func withEchoServer(e *Env, library string, do func(pid int, port string) error)
 	}
 	defer func() {
 		stdin.Close() // it ends with that
-		ended, said := cmd.Wait(), strings.TrimSpace(complaint.String())
-		if cmd.ProcessState.ExitCode() == notHere {
-			err = missingError(said)
-		} else if err = errors.Join(err, ended); err != nil && said != "" {
-			err = fmt.Errorf("%s: %w", said, err)
+		waitErr := ended(cmd.Wait(), complaint.String())
+		if missing := missingError(""); err == nil || errors.As(waitErr, &missing) {
+			err = waitErr
+		} else {
+			err = errors.Join(err, waitErr)
 		}
 	}()
 	lines := bufio.NewReader(stdout)
@@ -191,21 +193,13 @@ func withEchoServer(e *Env, library string, do func(pid int, port string) error)
 	}
 }
 
-// notHere is the exit code of echoserver where the kernel has not what a library needs.
-const notHere = 3
-
-// A missingError says why a subject cannot be measured here.
-type missingError string
-
-func (e missingError) Error() string { return string(e) }
-
 func (e *Env) echoServer(library string) (*exec.Cmd, error) {
 	if library == inC {
 		path, err := e.CProgram("echo_uring")
-		return exec.Command(path), err
+		return e.command(path), err
 	}
 	path, err := e.Command("echoserver")
-	return exec.Command(path, library), err
+	return e.command(path, library), err
 }
 
 // otherCPU is one that is not for loads.
@@ -219,7 +213,7 @@ func (e *Env) otherCPU() (int, error) {
 			return cpu, nil
 		}
 	}
-	return 0, errors.New("it takes two processors")
+	return 0, missingError("it takes two processors")
 }
 
 // startOn starts a command on one processor, so that the runtime of Go gives it one thread at a time.

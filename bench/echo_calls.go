@@ -3,7 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -17,6 +19,9 @@ func echoCalls() Benchmark {
 		return Subject{Label: label, Needs: "gcc", Library: "liburing.so", Measure: func(e *Env) (s Sample, err error) {
 			err = withEchoServer(e, library, func(pid int, port string) error {
 				c, err := countCalls(pid)
+				if errors.Is(err, fs.ErrPermission) {
+					return missingError("needs root: " + err.Error())
+				}
 				if err != nil {
 					return err
 				}

@@ -68,7 +68,7 @@ func connectAll(port, n int) (fds []int, err error) {
 		return nil, os.NewSyscallError("getrlimit", err)
 	}
 	if limit.Cur < uint64(n)+100 {
-		return nil, fmt.Errorf("%d descriptors are allowed: too few", limit.Cur)
+		return nil, missingError(fmt.Sprintf("%d descriptors are allowed, for %d connections", limit.Cur, n))
 	}
 	for range n {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -16,7 +16,8 @@
 //	--runs N  rounds (default 5)
 //	--json    print records "ring3/bench/v1", one a line, instead of the table
 //
-// Times in records are in ns, memory in bytes. A reference that is not installed is reported as missing.
+// Times in records are in ns, memory in bytes. What is not installed, or needs what this
+// machine or user has not, is reported as missing.
 // Exit codes: 0 done, 1 something broke, 2 usage.
 package main
 
@@ -36,8 +37,8 @@ import (
 var errUsage = errors.New("usage")
 
 func main() {
-	// The first Ctrl-C ends after the run under way, so that what was mounted and built is undone.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	// Whoever ends it, what was mounted and built is undone: a reader of its output too that ends first.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {
@@ -55,7 +56,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	list := flags.Bool("list", false, "print the benchmarks and their references")
 	runs := flags.Int("runs", 5, "rounds")
 	asJSON := flags.Bool("json", false, "print JSON records, one a line")
-	if err := flags.Parse(args); err != nil || *runs < 1 {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return errUsage
+	case *runs < 1:
+		fmt.Fprintln(stderr, "bench: --runs must be at least 1")
 		return errUsage
 	}
 	chosen, err := choose(flags.Args())
@@ -69,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		return printGoals(stdout)
 	}
-	env, err := newEnv()
+	env, err := newEnv(ctx)
 	if err != nil {
 		return err
 	}
@@ -80,6 +87,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	var errs []error
 	for i, b := range chosen {
+		if ctx.Err() != nil && i > 0 {
+			break // the one before says so
+		}
 		fmt.Fprintf(stderr, "%s: %d rounds\n", b.Name, *runs)
 		result, err := measure(ctx, env, b, *runs)
 		if err != nil {

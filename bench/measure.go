@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,12 +44,15 @@ type Result struct {
 
 // measure runs all subjects of a benchmark in turn, runs times.
 func measure(ctx context.Context, e *Env, b Benchmark, runs int) (*Result, error) {
+	var nobody missingError // why no subject can be measured
 	if b.Prepare != nil {
 		undo, err := b.Prepare(e)
-		if err != nil {
+		if err != nil && !errors.As(err, &nobody) {
 			return nil, err
 		}
-		defer undo()
+		if err == nil {
+			defer undo()
+		}
 	}
 	subjects := []Subject{b.Ours}
 	for _, ref := range b.References {
@@ -56,7 +60,7 @@ func measure(ctx context.Context, e *Env, b Benchmark, runs int) (*Result, error
 	}
 	all := make([]Measured, len(subjects))
 	for i, s := range subjects {
-		all[i] = Measured{Label: s.Label, Missing: missing(s)}
+		all[i] = Measured{Label: s.Label, Missing: cmp.Or(string(nobody), missing(s))}
 	}
 	for range runs {
 		for i, s := range subjects {

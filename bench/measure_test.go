@@ -215,3 +215,17 @@ func TestASubjectMayFindOutThatItIsMissing(t *testing.T) {
 		t.Errorf("missing %q, %d samples of the reference, met: %v", r.Ours.Missing, len(r.Against[0].Samples), r.Against[0].Met())
 	}
 }
+
+func TestWhatIsMissingForAllIsReportedOfEach(t *testing.T) {
+	b := drifting()
+	b.Prepare = func(*Env) (undo func(), err error) { return nil, missingError("needs root") }
+	r, err := measure(context.Background(), nil, b, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range append([]Comparison{{Measured: r.Ours}}, r.Against...) {
+		if m.Missing != "needs root" || len(m.Samples) != 0 || m.Met() {
+			t.Errorf("%s: missing %q, %d samples", m.Label, m.Missing, len(m.Samples))
+		}
+	}
+}

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/cilium/ebpf"
@@ -67,13 +69,21 @@ func running(n int) func(*tool.Process) error {
 // prepareObservers turns on the kernel's accounting of eBPF run time, and gives bpftrace its tracepoints.
 func prepareObservers(*Env) (undo func(), err error) {
 	unmount, err := mountTracefs()
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, missingError("needs root: " + err.Error())
+	}
 	if err != nil {
 		return nil, err
 	}
 	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
 	if err != nil {
 		unmount()
-		return nil, fmt.Errorf("turn on BPF_ENABLE_STATS (needs CAP_SYS_ADMIN): %w", err)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, missingError("needs CAP_SYS_ADMIN: turn on BPF_ENABLE_STATS: " + err.Error())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("turn on BPF_ENABLE_STATS: %w", err)
 	}
 	return func() { stats.Close(); unmount() }, nil
 }

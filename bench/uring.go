@@ -3,7 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"strconv"
@@ -30,6 +32,9 @@ func uring(what string, batch, n int, text string) Benchmark {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
 			u, err := newUringLoad(what, batch)
+			if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+				return Sample{}, missingError(err.Error())
+			}
 			if err != nil {
 				return Sample{}, err
 			}
@@ -88,7 +93,11 @@ func newUringLoad(what string, batch int) (*uringLoad, error) {
 		return nil, err
 	}
 	// A process with threads pays for each reference to a descriptor, which C beside it, with one thread, does not.
-	return u, u.ring.RegisterRingFD()
+	if err := u.ring.RegisterRingFD(); err != nil {
+		u.close()
+		return nil, err
+	}
+	return u, nil
 }
 
 func (u *uringLoad) close() {

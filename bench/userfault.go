@@ -2,12 +2,7 @@
 
 package main
 
-import (
-	"fmt"
-	"os/exec"
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // userfaultMissing compares what a missing page costs that the program itself serves, touched one by one.
 func userfaultMissing() Benchmark {
@@ -50,14 +45,7 @@ func faultserver(where string, n, chunk int) Subject {
 		if err != nil {
 			return s, err
 		}
-		cmd := exec.Command(path, where, strconv.Itoa(n), strconv.Itoa(chunk), strconv.Itoa(e.cpu))
-		var talk strings.Builder
-		cmd.Stderr = &talk
-		out, err := cmd.Output()
-		if err != nil {
-			return s, fmt.Errorf("faultserver: %w: %s", err, strings.TrimSpace(talk.String()))
-		}
-		s.Value, err = strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+		s.Value, err = e.number(path, where, strconv.Itoa(n), strconv.Itoa(chunk), strconv.Itoa(e.cpu))
 		return s, err
 	}}
 }

@@ -48,7 +48,7 @@ func TestThreeWaysAgree(t *testing.T) {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip(err)
 	}
-	env, err := newEnv()
+	env, err := newEnv(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,14 @@
 //
 //	echo_load PORT CONNECTIONS SIZE REQUESTS CPU
 //
-// Prints a line when the connections are warm, waits for one on standard input, and prints ns a request at the end, which
-// it waits for too: whoever started it can look at the server at both times. It goes through io_uring, with many operations a system call, so that the server is what is
-// measured: one receive a connection goes on for its life, into buffers that the kernel takes from a ring, descriptors
-// are the ring's, and a call waits for several answers. Each message carries the number of
-// its connection and of its round, and the answer must be the same.
+// Prints a line when the connections are warm, and ns a request at the end. After each it waits for a line on standard
+// input, so that whoever started it can look at the server at both times, and ends where that has ended.
+//
+// It goes through io_uring, with many operations a system call, so that the server is what is measured: one receive a
+// connection goes on for its life, into buffers that the kernel takes from a ring, descriptors are the ring's, and a call
+// waits for several answers. Each message carries the number of its connection and of its round, and the answer must be
+// the same. Exit codes: 0 done, 1 something broke, 2 usage, 3 there is no io_uring for this
+// user, or too few descriptors.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -40,8 +43,9 @@ static int size;
 
 static void die(const char *what)
 {
+	int missing = errno == EPERM || errno == ENOSYS || errno == EMFILE;
 	perror(what);
-	exit(1);
+	exit(missing ? 3 : 1);
 }
 
 static void check(const char *what, int result)
@@ -170,8 +174,15 @@ static void make_ring(int connections)
 static void tell(const char *line)
 {
 	char c;
-	if (write(STDOUT_FILENO, line, strlen(line)) < 0 || read(STDIN_FILENO, &c, 1) < 0)
-		die("standard streams");
+	if (write(STDOUT_FILENO, line, strlen(line)) < 0)
+		die("standard output");
+	ssize_t n = read(STDIN_FILENO, &c, 1);
+	if (n < 0)
+		die("standard input");
+	if (n == 0) {
+		fprintf(stderr, "echo_load: standard input has ended\n");
+		exit(1);
+	}
 }
 
 int main(int argc, char **argv)
@@ -190,6 +201,10 @@ int main(int argc, char **argv)
 	if (!getrlimit(RLIMIT_NOFILE, &files)) { // the table of the ring may be as long as this
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
+		if (files.rlim_max < (rlim_t)connections + 16) {
+			fprintf(stderr, "%lu descriptors are allowed, for %d connections\n", (unsigned long)files.rlim_max, connections);
+			return 3;
+		}
 	}
 
 	make_ring(connections);

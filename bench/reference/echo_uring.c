@@ -2,11 +2,13 @@
 //
 //	echo_uring
 //
-// Prints the address that it listens on, and ends with its standard input. Connections are descriptors of the ring
-// alone, one accept makes them all, and one receive a connection goes on for its life, into buffers that the kernel
-// takes from a ring. The answers to all that arrived leave in the call that waits for more. A send does not wait:
-// then it is done when that call returns, its buffer is free, and it needs no completion. One that did not go whole is
-// finished by a send that waits, and until then nothing more is received from that peer.
+// Prints the address that it listens on, and ends with its standard input. Its exit code is 3 where the kernel has not
+// what it needs, or does not allow it.
+//
+// Connections are descriptors of the ring alone, one accept makes them all, and one receive a connection goes on for its
+// life, into buffers that the kernel takes from a ring. The answers to all that arrived leave in the call that waits for
+// more. A send does not wait: then it is done when that call returns, its buffer is free, and it needs no completion.
+// One that did not go whole is finished by a send that waits, and until then nothing more is received from that peer.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,7 +58,7 @@ static int connections;
 static void die(const char *what, int error)
 {
 	fprintf(stderr, "echo_uring: %s: %s\n", what, strerror(error));
-	exit(1);
+	exit(error == EPERM || error == ENOSYS || error == EMFILE ? 3 : 1);
 }
 
 static struct io_uring_sqe *entry(void)

@@ -3,6 +3,7 @@
  * N, which are read in pieces of CHUNK bytes, or touched one by one where that is 0.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
@@ -76,7 +77,7 @@ int main(int argc, char **argv)
 	fd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api)) {
 		perror("userfaultfd");
-		return 1;
+		return errno == EPERM || errno == ENOSYS ? 3 : 1;
 	}
 	memory = mmap(NULL, n * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED) {

@@ -5,6 +5,7 @@
 // Prints ns an operation: the median of parts, as the program beside it measures. The flags are those that
 // package iouring chooses for one thread, but for IORING_SETUP_NO_SQARRAY, which liburing 2.3 does not know.
 #define _GNU_SOURCE
+#include <errno.h>
 #include <liburing.h>
 #include <sched.h>
 #include <stdint.h>
@@ -104,11 +105,12 @@ int main(int argc, char **argv)
 		perror("file");
 		return 1;
 	}
-	if (io_uring_queue_init(batch, &ring,
-				IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-				IORING_SETUP_SUBMIT_ALL | IORING_SETUP_TASKRUN_FLAG)) {
-		perror("io_uring_queue_init");
-		return 1;
+	int e = io_uring_queue_init(batch, &ring,
+				    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+				    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_TASKRUN_FLAG);
+	if (e) {
+		fprintf(stderr, "io_uring_queue_init: %s\n", strerror(-e));
+		return e == -EPERM || e == -ENOSYS ? 3 : 1;
 	}
 	char *buffers = calloc(batch, SIZE);
 

@@ -31,11 +31,11 @@ func bootable(t *testing.T) (Options, CachedKernel) {
 		if err != nil {
 			t.Skip(err)
 		}
-		program, _ := machine{kernel: ck}.qemu()
-		for _, name := range []string{"go", program} {
-			if _, err := exec.LookPath(name); err != nil {
-				t.Skip(err)
-			}
+		if _, err := exec.LookPath("go"); err != nil {
+			t.Skip(err)
+		}
+		if err := tools(k); err != nil {
+			t.Skip(err)
 		}
 		return Options{Kernels: []Kernel{k}, Cache: cache, Timeout: time.Minute, Progress: t.Output()}, ck
 	}

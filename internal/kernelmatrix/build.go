@@ -36,22 +36,26 @@ func (p testPackage) testName() string { return path.Base(p.importPath) + ".test
 
 func (p testPackage) guestDir() string { return path.Join(guestSource, p.rel) }
 
-// goCommand runs the go command for a target and returns its standard output.
-func goCommand(ctx context.Context, goarch string, args ...string) ([]byte, error) {
+// goCommand runs the go command for a target and returns its standard output. What it builds in between is in tmp, which
+// it leaves as it is when it is interrupted.
+func goCommand(ctx context.Context, goarch, tmp string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+goarch, "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+goarch, "CGO_ENABLED=0", "GOTMPDIR="+tmp)
 	var out, talk bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &talk
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		return nil, fmt.Errorf("go %s for %s: %w\n%s%s", args[0], goarch, err, talk.Bytes(), out.Bytes())
 	}
 	return out.Bytes(), nil
 }
 
 // listTests finds the packages among patterns that have tests.
-func listTests(ctx context.Context, goarch string, patterns []string) ([]testPackage, error) {
+func listTests(ctx context.Context, goarch, dir string, patterns []string) ([]testPackage, error) {
 	args := append([]string{"list", "-json=ImportPath,TestGoFiles,XTestGoFiles,Module", "--"}, patterns...)
-	out, err := goCommand(ctx, goarch, args...)
+	out, err := goCommand(ctx, goarch, dir, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +100,7 @@ func buildTests(ctx context.Context, goarch, dir string, pkgs []testPackage) err
 		out := filepath.Join(dir, strconv.Itoa(round)) + string(filepath.Separator)
 		// Without DWARF the image is a third smaller; symbols stay.
 		args := append([]string{"test", "-c", "-ldflags=-w", "-o", out}, paths...)
-		if _, err := goCommand(ctx, goarch, args...); err != nil {
+		if _, err := goCommand(ctx, goarch, dir, args...); err != nil {
 			return err
 		}
 	}
@@ -111,6 +115,6 @@ func buildProgram(ctx context.Context, goarch, dir, program string) (string, err
 	}
 	out := filepath.Join(dir, path.Base(filepath.ToSlash(program)))
 	// Asking git would fail in a tree that belongs to another user.
-	_, err := goCommand(ctx, goarch, "build", "-buildvcs=false", "-o", out, program)
+	_, err := goCommand(ctx, goarch, dir, "build", "-buildvcs=false", "-o", out, program)
 	return out, err
 }

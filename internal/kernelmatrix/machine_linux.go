@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -60,7 +62,7 @@ func (m machine) qemu() (program string, args []string) {
 		"-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
 		"-kernel", m.kernel.Image, "-initrd", m.initramfs,
 		// Every kernel of the matrix has this device's driver, and ext4, in itself and not in a module. What is
-		// written goes to a file without a name.
+		// written goes to a file without a name in TMPDIR.
 		"-drive", "if=none,id=disk,format=raw,snapshot=on,cache=unsafe,file="+strings.ReplaceAll(m.disk, ",", ",,"),
 		"-device", "nvme,drive=disk,serial=ring3",
 		// An oops that kills one test is a finding, so that it ends the
@@ -78,6 +80,7 @@ func (m machine) run(ctx context.Context, read func(console io.Reader, progress 
 	program, args := m.qemu()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.SysProcAttr = childAttr()
+	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(m.disk)) // where it has what is written to the disk
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.StdoutPipe()
 	if err != nil {

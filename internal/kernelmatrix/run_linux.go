@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"sync"
@@ -55,11 +56,11 @@ func Test(ctx context.Context, opt Options, sel Selection, report *Report) (err 
 	if err != nil {
 		return err
 	}
-	work, err := os.MkdirTemp("", "ring3-kernelmatrix-")
+	work, done, err := newWork()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	defer func() { err = errors.Join(err, done()) }()
 	suites := make(map[string]*suite)
 	for _, k := range kernels {
 		if suites[k.Arch] != nil {
@@ -85,8 +86,23 @@ func Test(ctx context.Context, opt Options, sel Selection, report *Report) (err 
 	return errors.Join(errs...)
 }
 
+// tools finds out at once whether a machine can be made of kernels, and not after minutes of building.
+func tools(kernels ...Kernel) error {
+	for _, k := range kernels {
+		program, _ := machine{kernel: CachedKernel{Kernel: k}}.qemu()
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Errorf("no emulator for %s here (Debian has qemu-system-x86 and qemu-system-arm): %w", k.Name(), err)
+		}
+	}
+	_, err := mkfs()
+	return err
+}
+
 // get has every kernel in the cache.
 func (opt Options) get(ctx context.Context) ([]CachedKernel, error) {
+	if err := tools(opt.Kernels...); err != nil {
+		return nil, err
+	}
 	var kernels []CachedKernel
 	for _, k := range opt.Kernels {
 		ck, err := opt.Cache.Get(ctx, k, opt.Progress)
@@ -142,7 +158,7 @@ func (opt Options) buildSuite(ctx context.Context, goarch, dir string, sel Selec
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
-	packages, err := listTests(ctx, goarch, sel.Packages)
+	packages, err := listTests(ctx, goarch, dir, sel.Packages)
 	if err != nil {
 		return nil, err
 	}
@@ -219,15 +235,18 @@ func (e Exit) cause() string {
 func Exec(
 	ctx context.Context, opt Options, k Kernel, program string, args []string, stdout, stderr io.Writer,
 ) (code int, err error) {
+	if err := tools(k); err != nil {
+		return 0, err
+	}
 	ck, err := opt.Cache.Get(ctx, k, opt.Progress)
 	if err != nil {
 		return 0, err
 	}
-	work, err := os.MkdirTemp("", "ring3-kernelmatrix-")
+	work, done, err := newWork()
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	defer func() { err = errors.Join(err, done()) }()
 	bin, err := buildProgram(ctx, k.Arch, work, program)
 	if err != nil {
 		return 0, err

@@ -5,8 +5,8 @@
 //	echoserver ring3|iouring|net|netpoll|gnet
 //
 // It prints the address that it listens on, serves until it is killed, and ends with its standard input. The processor
-// is that which it was started on: the runtime takes its number of threads from there. ring3 is the reactor on epoll, iouring the same on
-// io_uring. Exit codes: 0 done, 1 something broke, 2 usage, 3 this kernel has not what the library needs.
+// is that which it was started on: the runtime takes its number of threads from there. ring3 is the reactor on epoll,
+// iouring the same on io_uring. Exit codes: 0 done, 1 something broke, 2 usage, 3 this kernel has not what the library needs.
 package main
 
 import (

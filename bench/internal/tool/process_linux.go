@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -48,16 +50,27 @@ func Start(argv ...string) (*Process, error) {
 		return nil, err
 	}
 	p.stdin = stdin
-	p.began = time.Now()
-	if err := p.cmd.Start(); err != nil {
+	// A tool that is left alone observes the whole host for ever.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error, 1)
+	go p.live(stdout, started)
+	if err := <-started; err != nil {
 		return nil, err
 	}
-	go p.watch(stdout)
 	return p, nil
 }
 
-// watch stamps each line of output as it comes, then reaps the process.
-func (p *Process) watch(stdout io.Reader) {
+// live starts the process, stamps each line of output as it comes, then reaps the process. It keeps its thread
+// meanwhile: the kernel sends the signal of the parent's death when the thread ends that started the child.
+func (p *Process) live(stdout io.Reader, started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p.began = time.Now()
+	err := p.cmd.Start()
+	started <- err
+	if err != nil {
+		return
+	}
 	for sc := bufio.NewScanner(stdout); sc.Scan(); {
 		select {
 		case p.lines <- line{sc.Text(), time.Now()}:

@@ -81,7 +81,7 @@ func TestListFetchesNothing(t *testing.T) {
 }
 
 // actVariable makes the test binary one of the two processes of the test
-// below: the go command, or the tool that it has started.
+// below, the go command, or the tool that it has started; or the command itself.
 const (
 	actVariable  = "KERNELMATRIX_CMD_TEST_ACT"
 	fifoVariable = "KERNELMATRIX_CMD_TEST_FIFO"
@@ -98,6 +98,8 @@ func TestMain(m *testing.M) {
 		cmd.Env = append(os.Environ(), actVariable+"=tool")
 		cmd.Run()
 		os.Exit(1)
+	case "command":
+		main()
 	case "tool":
 		ctx, cancel := withParent(context.Background())
 		defer cancel()
@@ -145,5 +147,24 @@ func TestToolEndsWithTheGoCommand(t *testing.T) {
 	}
 	if _, err := io.Copy(io.Discard, alive); err != nil {
 		t.Errorf("waiting for the end of the tool: %v", err)
+	}
+}
+
+func TestReportThatNobodyReadsIsAnError(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	cmd := exec.Command(self, "-list", "-cache", t.TempDir())
+	cmd.Env = append(os.Environ(), actVariable+"=command")
+	cmd.Stdout = w
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != exitError {
+		t.Errorf("%v; a signal leaves behind what was built", err)
 	}
 }
