@@ -73,7 +73,7 @@ test-arm64: ## run tests as arm64 processes (needs qemu-user-static)
 test-kernels: ## run the tests inside Debian's kernels (needs apt, qemu-system-x86, qemu-system-arm, e2fsprogs)
 	$(GO) run ./internal/kernelmatrix/cmd -parallel 2 -timeout 30m $(if $(KERNEL_RUN),-run '$(KERNEL_RUN)') $(KERNEL_PACKAGES) -- $(KERNEL_ARGS)
 
-test-kernels-ci: ## the same, as far as it takes minutes and not half an hour
+test-kernels-ci: ## the same, as far as it takes minutes and not an hour
 	$(GO) run ./internal/kernelmatrix/cmd -parallel 2 -run '$(KERNEL_CI_BOOKS)' $(KERNEL_CI) -- -test.short
 
 # One processor a target, as many at a time as there are. Now and then the go command takes its own deadline,
