@@ -230,7 +230,7 @@ func second(_ string, args []string) []string { return args }
 func TestCommandLine(t *testing.T) {
 	for arch, want := range map[string]string{
 		"amd64": "qemu-system-x86_64 -M q35 -cpu max,-cx16 -accel tcg,thread=single -m 1024 -smp 2",
-		"arm64": "qemu-system-aarch64 -M virt -cpu max -accel tcg -m 1024 -smp 2",
+		"arm64": "qemu-system-aarch64 -M virt -cpu max -accel tcg,thread=single -m 1024 -smp 2",
 	} {
 		m := fakeMachine()
 		m.kernel.Arch = arch
