@@ -56,8 +56,9 @@ func (m machine) qemu() (program string, args []string) {
 	}
 	// With a host thread for each processor it also runs, now and then, what the
 	// kernel has just taken out of its own code again: attaching to a tracepoint
-	// writes there. On amd64 that is a breakpoint; on arm64 a tracepoint stayed
-	// silent. One thread for both does not.
+	// writes there. On amd64 that is a breakpoint, and one thread for both does
+	// not. On arm64 a tracepoint was silent for a whole run once; that this was
+	// the reason is a guess.
 	args = append(args, "-accel", "tcg,thread=single")
 	return program, append(args, "-m", strconv.FormatInt(m.memory, 10), "-smp", "2",
 		"-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
