@@ -149,3 +149,67 @@ func TestALinkedCopy(t *testing.T) {
 		}
 	})
 }
+
+// TestAShortTransferIsNoSuccess leaves successes out. The kernel says that what was moved only in part has failed: it
+// cancels the rest of a chain.
+func TestAShortTransferIsNoSuccess(t *testing.T) {
+	f, b := file(t, "0123456789"), make([]byte, 20)
+	halves := [][]byte{b[:5], b[5:]}
+	// Each is given a way on which five bytes come and no more, and another on which five can go.
+	for _, op := range []struct {
+		name string
+		fill func(e Entry, from, to *end) error
+		n    int // 0: a success, without a completion
+	}{
+		{"read", func(e Entry, from, to *end) error { return e.Read(f.fd, b, 0) }, 10},
+		{"read all", func(e Entry, from, to *end) error { return e.Read(f.fd, b[:10], 0) }, 0},
+		{"readv", func(e Entry, from, to *end) error { return e.Readv(f.fd, halves, 0, 0) }, 10},
+		{"readv at the end", func(e Entry, from, to *end) error { return e.Readv(f.fd, halves, 10, 0) }, -1},
+		{"recv", func(e Entry, from, to *end) error { return e.Recv(from.fd, b, 0) }, 0},
+		{"recv WAITALL", func(e Entry, from, to *end) error { return e.Recv(from.fd, b, unix.MSG_WAITALL) }, 5},
+		{"recv WAITALL, all", func(e Entry, from, to *end) error { return e.Recv(from.fd, b[:5], unix.MSG_WAITALL) }, 0},
+		{"recvmsg WAITALL", func(e Entry, from, to *end) error {
+			return e.Recvmsg(from.fd, &Msg{Buffers: halves}, unix.MSG_WAITALL)
+		}, 5},
+		{"send", func(e Entry, from, to *end) error { return e.Send(from.fd, b, unix.MSG_WAITALL) }, 0},
+		{"send too much", func(e Entry, from, to *end) error {
+			must(t, unix.SetsockoptInt(from.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 4096))
+			return e.Send(from.fd, make([]byte, 1<<20), unix.MSG_DONTWAIT|unix.MSG_WAITALL)
+		}, -1},
+		{"send too much, in part", func(e Entry, from, to *end) error {
+			must(t, unix.SetsockoptInt(from.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 4096))
+			return e.Send(from.fd, make([]byte, 1<<20), unix.MSG_DONTWAIT)
+		}, 0},
+		{"splice", func(e Entry, from, to *end) error { return e.Splice(from.fd, -1, to.fd, -1, 20, 0) }, 5},
+		{"splice all", func(e Entry, from, to *end) error { return e.Splice(from.fd, -1, to.fd, -1, 5, 0) }, 0},
+	} {
+		t.Run(op.name, func(t *testing.T) {
+			eachKind(t, func(t *testing.T, r *Ring) {
+				from, peer := socketpair(t, unix.SOCK_STREAM)
+				peer.write("01234")
+				must(t, unix.Shutdown(peer.fd, unix.SHUT_WR))
+				_, to := pipe(t)
+				e := get(t, r)
+				must(t, op.fill(e, from, to))
+				must(t, e.SetFlags(syscalls.IOSQE_CQE_SKIP_SUCCESS|syscalls.IOSQE_IO_LINK))
+				last := start(t, r, Entry.Nop)
+				c := next(t, r)
+				if op.n == 0 {
+					if c.Token != last || c.Err() != nil {
+						t.Errorf("%v; want the last of the chain alone", c)
+					}
+					none(t, r)
+					return
+				}
+				rest := next(t, r)
+				if c.Token != e.Token() {
+					c, rest = rest, c
+				}
+				if c.Token != e.Token() || c.Err() != nil || op.n > 0 && int(c.Res) != op.n {
+					t.Errorf("%v; want %d", c, op.n)
+				}
+				failed(t, rest, unix.ECANCELED)
+			})
+		})
+	}
+}

@@ -53,11 +53,23 @@ func (r *Ring) finish(s *slot, c *Completion) bool {
 	if s.flags&finishes != 0 && c.Res >= 0 {
 		s.extra.message.received(&s.extra.header)
 	}
-	if s.flags&quiet != 0 && c.Err() == nil {
+	if s.flags&quiet != 0 && c.Err() == nil && !s.short(c) {
 		r.giveBack(s, c)
 		return false
 	}
 	return true
+}
+
+// moving are the operations that move bytes, one bit each.
+const moving = 1<<syscalls.IORING_OP_READ | 1<<syscalls.IORING_OP_READ_FIXED | 1<<syscalls.IORING_OP_READV |
+	1<<syscalls.IORING_OP_READV_FIXED | 1<<syscalls.IORING_OP_WRITE | 1<<syscalls.IORING_OP_WRITE_FIXED |
+	1<<syscalls.IORING_OP_WRITEV | 1<<syscalls.IORING_OP_WRITEV_FIXED | 1<<syscalls.IORING_OP_SPLICE |
+	1<<syscalls.IORING_OP_TEE | 1<<syscalls.IORING_OP_SEND | 1<<syscalls.IORING_OP_SEND_ZC | 1<<syscalls.IORING_OP_SENDMSG |
+	1<<syscalls.IORING_OP_SENDMSG_ZC | 1<<syscalls.IORING_OP_RECV | 1<<syscalls.IORING_OP_RECVMSG
+
+// short reports whether an operation has moved fewer bytes than it was to, which ends a chain as an error does.
+func (s *slot) short(c *Completion) bool {
+	return s.op < 64 && moving&(uint64(1)<<s.op) != 0 && !c.Notification() && uint32(c.Res) < s.index
 }
 
 // giveBack returns the buffer of a completion that nobody gets to see.

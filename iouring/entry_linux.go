@@ -71,7 +71,8 @@ func (e Entry) take() *slot {
 // submitted together with it. Sources: io_uring_enter(2), io_uring_linked_requests(7).
 //
 // With IOSQE_CQE_SKIP_SUCCESS the operation has no completion where it succeeds; where it fails it has, and
-// unlike in the kernel so have all that are cancelled with it. Some kernels refuse IOSQE_IO_DRAIN (EOPNOTSUPP) in a
+// unlike in the kernel so have all that are cancelled with it. To read, write or splice fewer bytes than asked for is a
+// failure here, and to send or receive fewer with MSG_WAITALL. Some kernels refuse IOSQE_IO_DRAIN (EOPNOTSUPP) in a
 // ring that has used it, and in 6.18 a send without a copy (SendZC and others) that is submitted while a drain waits
 // never starts, nor does the drain: Close then gives up with [ErrInFlight]. See [decision 26].
 //

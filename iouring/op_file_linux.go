@@ -49,6 +49,7 @@ func (e Entry) rw(op syscalls.IoUringOp, fd int, b []byte, offset int64) (*sysca
 	}
 	q.FD, q.Off = int32(fd), uint64(offset)
 	e.ring.point(q, s, b)
+	s.index = q.Len
 	return q, nil
 }
 
@@ -99,6 +100,15 @@ func checkVectors(buffers [][]byte) error {
 	return nil
 }
 
+// total is how many bytes buffers hold, as far as the kernel goes.
+func total(buffers [][]byte) uint32 {
+	n := 0
+	for _, b := range buffers {
+		n = min(n+len(b), maxBytes)
+	}
+	return uint32(n)
+}
+
 // vector copies the addresses of buffers into the slot.
 func (r *Ring) vector(s *slot, buffers [][]byte) []unix.Iovec {
 	x := s.more()
@@ -130,6 +140,7 @@ func (e Entry) rwv(op syscalls.IoUringOp, fd int, buffers [][]byte, offset int64
 	v := e.ring.vector(s, buffers)
 	q.FD, q.Off, q.OpFlags = int32(fd), uint64(offset), uint32(flags)
 	q.Addr, q.Len = address(unsafe.Pointer(unsafe.SliceData(v))), uint32(len(v))
+	s.index = total(buffers)
 	return q, nil
 }
 
@@ -237,8 +248,9 @@ func (e Entry) Madvise(b []byte, advice int) error {
 // Splice moves n bytes between files, one of which is a pipe, whose offset is -1. SPLICE_F_FD_IN_FIXED in flags:
 // in is a slot of the registered files. Result: bytes. Since 5.7; splice(2), io_uring_prep_splice(3).
 func (e Entry) Splice(in int, inOffset int64, out int, outOffset int64, n, flags uint32) error {
-	q, _, err := e.begin(syscalls.IORING_OP_SPLICE)
+	q, s, err := e.begin(syscalls.IORING_OP_SPLICE)
 	if err == nil {
+		s.index = n
 		q.FD, q.Off, q.Addr = int32(out), uint64(outOffset), uint64(inOffset)
 		q.Len, q.OpFlags, q.FileIndex = n, flags, uint32(in)
 	}
@@ -247,8 +259,9 @@ func (e Entry) Splice(in int, inOffset int64, out int, outOffset int64, n, flags
 
 // Tee copies n bytes from one pipe to another. Result: bytes. Since 5.8; tee(2), io_uring_prep_tee(3).
 func (e Entry) Tee(in, out int, n, flags uint32) error {
-	q, _, err := e.begin(syscalls.IORING_OP_TEE)
+	q, s, err := e.begin(syscalls.IORING_OP_TEE)
 	if err == nil {
+		s.index = n
 		q.FD, q.Len, q.OpFlags, q.FileIndex = int32(out), n, flags, uint32(in)
 	}
 	return err

@@ -122,6 +122,9 @@ func (e Entry) transfer(op syscalls.IoUringOp, fd int, b []byte, flags int) (*sy
 	}
 	q.FD, q.OpFlags = int32(fd), uint32(flags)
 	e.ring.point(q, s, b)
+	if flags&unix.MSG_WAITALL != 0 {
+		s.index = q.Len
+	}
 	return q, s, nil
 }
 
@@ -248,6 +251,9 @@ func (e Entry) message(op syscalls.IoUringOp, fd int, m *Msg, flags int) (*sysca
 	h.SetIovlen(len(v))
 	h.SetControllen(len(m.Control))
 	q.FD, q.Addr, q.Len, q.OpFlags = int32(fd), address(unsafe.Pointer(h)), 1, uint32(flags)
+	if flags&unix.MSG_WAITALL != 0 {
+		s.index = total(m.Buffers)
+	}
 	return q, s, nil
 }
 

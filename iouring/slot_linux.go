@@ -16,7 +16,9 @@ type slot struct {
 	op         syscalls.IoUringOp
 	flags      slotFlags
 	group      uint16 // of buffers, with grouped
-	index      uint32 // of the registered file that a direct operation makes, plus one
+	// index is of the registered file that a direct operation makes, plus one. Of one that moves bytes it is how many
+	// they have to be, or the kernel calls it a failure.
+	index uint32
 	// memory is what the kernel reads and writes of the caller's.
 	memory unsafe.Pointer
 	// extra is what the kernel reads and writes of ours. It stays with the slot, so that a second operation
