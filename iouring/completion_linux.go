@@ -13,8 +13,12 @@ type Completion struct {
 	Token Token
 	Res   int32 // the operation's result, or an error number, negated: see Err
 	Flags syscalls.IoUringCQEFlags
-	Extra [2]uint64 // the second half of a completion of 32 bytes, else 0
+	Extra Extra // the second half of a completion of 32 bytes, else 0
 }
+
+// Extra is what a completion of 32 bytes has besides. It is no array, because with one, or with five fields, Go would copy
+// completions through memory and not pass them in registers.
+type Extra struct{ First, Second uint64 }
 
 // Err returns the operation's error, a unix.Errno, or nil.
 func (c Completion) Err() error {

@@ -165,6 +165,6 @@ func (r *Ring) cqe(pos uint32) *syscalls.IoUringCQE {
 
 // extraOf returns the second half of a completion of 32 bytes. In a ring of mixed sizes that half is a place of
 // its own, and never the first: the kernel fills the last one with a skip instead.
-func extraOf(c *syscalls.IoUringCQE) [2]uint64 {
-	return *(*[2]uint64)(unsafe.Add(unsafe.Pointer(c), cqeSize))
+func extraOf(c *syscalls.IoUringCQE) Extra {
+	return *(*Extra)(unsafe.Add(unsafe.Pointer(c), cqeSize))
 }

@@ -193,7 +193,7 @@ func (r *Ring) takePlain(into []Completion, tail uint32) (n int) {
 		}
 		to := &into[n]
 		to.Token, to.Res, to.Flags = tok, c.Res, c.Flags
-		to.Extra = [2]uint64{}
+		to.Extra = Extra{}
 		if s.memory != nil {
 			s.memory = nil
 		}
@@ -212,7 +212,7 @@ func (r *Ring) take(to *Completion) bool {
 	c := r.cqe(r.reaped)
 	r.reaped++
 	to.Token, to.Res, to.Flags = Token(c.UserData), c.Res, c.Flags
-	to.Extra = [2]uint64{}
+	to.Extra = Extra{}
 	if r.wide {
 		switch {
 		case c.Flags&syscalls.IORING_CQE_F_SKIP != 0:

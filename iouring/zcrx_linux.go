@@ -101,7 +101,7 @@ func (e Entry) RecvZC(fd int, q *ReceiveQueue, n uint32, flags int) error {
 
 // Bytes returns the data of a completion of RecvZC. It is the program's until Release.
 func (q *ReceiveQueue) Bytes(c Completion) ([]byte, error) {
-	from := c.Extra[0] &^ syscalls.IORING_ZCRX_AREA_MASK
+	from := c.Extra.First &^ syscalls.IORING_ZCRX_AREA_MASK
 	if c.Res < 0 || from+uint64(c.Res) > uint64(len(q.area)) {
 		return nil, fmt.Errorf("iouring: no data of this queue: %w", unix.EINVAL)
 	}
@@ -118,7 +118,7 @@ func (q *ReceiveQueue) Release(c Completion) error {
 		return ErrFull
 	}
 	at := q.local & uint32(len(q.entries)-1)
-	q.entries[at] = syscalls.IoUringZcrxRQE{Off: c.Extra[0]&^syscalls.IORING_ZCRX_AREA_MASK | q.token, Len: uint32(c.Res)}
+	q.entries[at] = syscalls.IoUringZcrxRQE{Off: c.Extra.First&^syscalls.IORING_ZCRX_AREA_MASK | q.token, Len: uint32(c.Res)}
 	q.local++
 	atomic.StoreUint32(q.tail, q.local)
 	return nil

@@ -63,8 +63,8 @@ type teller interface{ tell() }
 
 // lent is a buffer that a handler has, or had when it panicked.
 type lent struct {
-	from *iouring.BufRing // nil: none
-	c    iouring.Completion
+	from  *iouring.BufRing // nil: none
+	flags syscalls.IoUringCQEFlags
 }
 
 // closePause is for how long the end of an operation is waited for that was cancelled.
@@ -125,7 +125,7 @@ func (d *ringDriver) awake() error {
 	if err != nil {
 		return err
 	}
-	d.expect(e, ringOp{other: (*ringWaker)(d)})
+	d.expect(e, nil, (*ringWaker)(d), opOther)
 	return d.waker.Arm(e)
 }
 
@@ -173,28 +173,17 @@ func (d *ringDriver) get() (iouring.Entry, error) {
 	return e, err
 }
 
-// expect says what an entry is for.
-func (d *ringDriver) expect(e iouring.Entry, op ringOp) iouring.Token {
-	op.token = e.Token()
-	slot := int(op.token.Slot())
+// expect says what an entry is for. It and dispatch write and read a ringOp field by field: a copy of the whole reads in
+// other pieces than were written just before, for which a processor waits until they have left its store buffer.
+func (d *ringDriver) expect(e iouring.Entry, conn *ringConn, other completer, kind opKind) iouring.Token {
+	tok := e.Token()
+	slot := int(tok.Slot())
 	for len(d.ops) <= slot {
 		d.ops = append(d.ops, ringOp{})
 	}
-	d.ops[slot] = op
-	return op.token
-}
-
-// take returns what a completion is for, and empties the slot where it is the last.
-func (d *ringDriver) take(c *iouring.Completion) ringOp {
-	slot := int(c.Token.Slot())
-	if slot >= len(d.ops) || d.ops[slot].token != c.Token {
-		return ringOp{}
-	}
-	op := d.ops[slot]
-	if !c.More() {
-		d.ops[slot] = ringOp{}
-	}
-	return op
+	op := &d.ops[slot]
+	op.token, op.conn, op.other, op.kind = tok, conn, other, kind
+	return tok
 }
 
 // cancel cancels an operation, which completes all the same.
@@ -263,29 +252,36 @@ func (d *ringDriver) step(timeout time.Duration) (n int, err error) {
 	}
 	for ; ready > 0 && d.ring.Ready() > 0; ready-- {
 		if d.ring.Reap(d.one[:]) == 1 {
-			c := &d.one[0]
-			n += d.dispatch(d.take(c), c)
+			n += d.dispatch(&d.one[0])
 		}
 	}
 	n += d.tellAll(&d.ready)
 	return n, nil
 }
 
-// dispatch tells who has waited for a completion. It returns 1 where somebody was told something.
-func (d *ringDriver) dispatch(op ringOp, c *iouring.Completion) int {
-	switch {
-	case op.kind == opReceive:
-		d.received(op.conn, c)
-	case op.kind == opSend:
-		return d.sent(op.conn, c.Res)
-	case op.kind == opConnect:
-		d.connectEnded(op.conn, c.Res)
-	case op.kind == opHangUp:
-		d.hungUp(op.conn, c)
-	case op.other != nil:
-		op.other.completed(c)
-	default:
+// dispatch tells who has waited for a completion, and empties the slot where it is the last. It returns 1 where somebody
+// was told something.
+func (d *ringDriver) dispatch(c *iouring.Completion) int {
+	slot := int(c.Token.Slot())
+	if slot >= len(d.ops) || d.ops[slot].token != c.Token {
 		return 0
+	}
+	op := &d.ops[slot]
+	conn, other, kind := op.conn, op.other, op.kind
+	if !c.More() {
+		*op = ringOp{}
+	}
+	switch kind {
+	case opReceive:
+		d.received(conn, c)
+	case opSend:
+		return d.sent(conn, c.Res)
+	case opConnect:
+		d.connectEnded(conn, c.Res)
+	case opHangUp:
+		d.hungUp(conn, c)
+	default:
+		other.completed(c)
 	}
 	return 1
 }
@@ -312,13 +308,13 @@ func (d *ringDriver) lend(from *iouring.BufRing, c *iouring.Completion) []byte {
 		d.loop.report(fmt.Errorf("reactor: %w", err))
 		return nil
 	}
-	d.lent = lent{from, *c}
+	d.lent.from, d.lent.flags = from, c.Flags
 	return b
 }
 
 func (d *ringDriver) takeBack() {
 	if d.lent.from != nil {
-		d.lent.from.Release(d.lent.c)
+		d.lent.from.Release(iouring.Completion{Flags: d.lent.flags})
 		d.lent.from = nil
 	}
 }

@@ -60,7 +60,7 @@ func (d *ringDriver) awaitConnect(rc *ringConn) error {
 		err = e.PollAdd(rc.c.fd, unix.POLLOUT)
 	}
 	if err == nil {
-		rc.poll = d.expect(e, ringOp{conn: rc, kind: opConnect})
+		rc.poll = d.expect(e, rc, nil, opConnect)
 	}
 	return err
 }
@@ -73,7 +73,7 @@ func (rc *ringConn) awaitHangUp() error {
 		err = e.PollMultishot(rc.c.fd, 0, 0)
 	}
 	if err == nil {
-		rc.poll = rc.d.expect(e, ringOp{conn: rc, kind: opHangUp})
+		rc.poll = rc.d.expect(e, rc, nil, opHangUp)
 	}
 	return err
 }
@@ -156,7 +156,7 @@ func (rc *ringConn) arm() error {
 	if err != nil {
 		return err
 	}
-	rc.receive = rc.d.expect(e, ringOp{conn: rc, kind: opReceive})
+	rc.receive = rc.d.expect(e, rc, nil, opReceive)
 	return nil
 }
 
@@ -309,7 +309,7 @@ func (d *ringDriver) flush(c *Conn) error {
 	if err != nil {
 		return err
 	}
-	rc.send = d.expect(e, ringOp{conn: rc, kind: opSend})
+	rc.send = d.expect(e, rc, nil, opSend)
 	return nil
 }
 

@@ -46,7 +46,7 @@ func (f *ringFile) submit() error {
 			inner = e.Fsync(int(fd), 0)
 		}
 		if inner == nil {
-			f.d.expect(e, ringOp{other: f})
+			f.d.expect(e, nil, f, opOther)
 			f.d.ring.Submit() // what is not taken now is taken later
 		}
 	})

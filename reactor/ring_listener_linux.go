@@ -40,7 +40,7 @@ func (rl *ringListener) arm() error {
 		err = e.MultishotAccept(rl.l.fd, socketFlags)
 	}
 	if err == nil {
-		rl.accept = rl.d.expect(e, ringOp{other: rl})
+		rl.accept = rl.d.expect(e, nil, rl, opOther)
 	}
 	return err
 }

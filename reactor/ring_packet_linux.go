@@ -76,7 +76,7 @@ func (rp *ringPacket) arm() error {
 		err = e.RecvmsgMultishot(rp.p.fd, 0, 0, packetGroup)
 	}
 	if err == nil {
-		rp.receive = rp.d.expect(e, ringOp{other: rp})
+		rp.receive = rp.d.expect(e, nil, rp, opOther)
 	}
 	return err
 }
