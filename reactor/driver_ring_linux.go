@@ -24,14 +24,16 @@ type ringDriver struct {
 	waker   *iouring.Waker
 	buffers *iouring.BufRing // for streams
 	packets *iouring.BufRing // for datagrams; nil until there is a socket
-	ops     []ringOp         // by slot of the ring
-	entries int              // of the submission queue
+	files   int              // how many to register
+	places  places
+	ops     []ringOp // by slot of the ring
+	entries int      // of the submission queue
 
 	one     [1]iouring.Completion
 	lent    lent        // a buffer that a handler has
 	ready   []teller    // have something to tell that was kept, in the order in which they came
 	starved []teller    // met an empty supply of buffers
-	closing []int       // descriptors to close when what has been queued is submitted
+	closing []leaving   // when what has been queued is submitted
 	pieces  [][]byte    // for a send
 	message iouring.Msg // likewise
 }
@@ -67,15 +69,18 @@ type lent struct {
 	flags syscalls.IoUringCQEFlags
 }
 
+// A leaving is a descriptor to close, and its place among the registered files plus one.
+type leaving struct{ fd, place int }
+
 // closePause is for how long the end of an operation is waited for that was cancelled.
 const closePause = 100 * time.Millisecond
 
 // ringSizes are how much a driver has of what may run out.
-type ringSizes struct{ entries, completions, buffers int }
+type ringSizes struct{ entries, completions, buffers, files int }
 
 // usualSizes: a full submission queue is submitted, and one of 64 entries without telling Go's scheduler (decision 25 says
 // when that is right), which would find a thread for others and wake the runtime's monitor again and again.
-var usualSizes = ringSizes{entries: 64, completions: 4096, buffers: 512}
+var usualSizes = ringSizes{entries: 64, completions: 4096, buffers: 512, files: 16384}
 
 const (
 	streamGroup = 0
@@ -94,7 +99,7 @@ func (s ringSizes) options() iouring.Options {
 func newRingDriver(l *Loop, sizes ringSizes) (d *ringDriver, err error) {
 	o := sizes.options()
 	o.Flags = syscalls.IORING_SETUP_R_DISABLED
-	d = &ringDriver{loop: l, pieces: make([][]byte, 0, maxPieces)}
+	d = &ringDriver{loop: l, pieces: make([][]byte, 0, maxPieces), files: sizes.files}
 	if d.ring, err = iouring.New(o); err != nil {
 		return nil, err
 	}
@@ -115,6 +120,7 @@ func (d *ringDriver) start() error {
 	if err := d.ring.EnableRings(); err != nil {
 		return err
 	}
+	d.makePlaces(d.files)
 	d.ring.RegisterRingFD() // a thread has 16 places; a ring without one works as well
 	return d.awake()
 }
@@ -155,8 +161,8 @@ func (d *ringDriver) close() error {
 		}
 	}
 	err := errors.Join(d.waker.Close(), d.ring.Close())
-	for _, fd := range d.closing {
-		unix.Close(fd)
+	for _, c := range d.closing {
+		unix.Close(c.fd)
 	}
 	d.closing = nil
 	return err
@@ -217,7 +223,7 @@ func (d *ringDriver) drop(tok iouring.Token) {
 }
 
 // closeLater closes a descriptor when no entry that names it is left to submit: its number may be another's then.
-func (d *ringDriver) closeLater(fd int) { d.closing = append(d.closing, fd) }
+func (d *ringDriver) closeLater(fd, place int) { d.closing = append(d.closing, leaving{fd, place}) }
 
 // wait submits, waits, and tells.
 func (d *ringDriver) wait(timeout time.Duration) (n int, err error) {
@@ -245,8 +251,9 @@ func (d *ringDriver) step(timeout time.Duration) (n int, err error) {
 		}
 	}
 	if len(d.closing) > 0 && d.ring.Room() == d.entries {
-		for _, fd := range d.closing {
-			unix.Close(fd)
+		for _, c := range d.closing {
+			d.unplace(c.place)
+			unix.Close(c.fd)
 		}
 		d.closing = d.closing[:0]
 	}

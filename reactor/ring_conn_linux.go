@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ring3-go/ring3/iouring"
+	"github.com/ring3-go/ring3/syscalls"
 )
 
 // A ringConn is what the io_uring driver knows of a connection. Tokens are 0 where nothing is in flight.
@@ -26,7 +27,9 @@ type ringConn struct {
 	// The end of a unix socket that comes together with the last bytes is lost to an operation that goes on (seen with
 	// 6.18): it takes the bytes, and waits. One that begins looks first. TCP tells it.
 	once   bool
-	queued bool // in d.ready or d.starved
+	sends  uint8 // that there have been, up to placeAfter
+	place  int   // among the registered files, plus one
+	queued bool  // in d.ready or d.starved
 }
 
 // maxPieces is how many pieces of output go into one operation; a slot of the ring has room for them.
@@ -276,6 +279,8 @@ func (rc *ringConn) handOver() {
 	default:
 		give := rc.give
 		rc.give = nil
+		rc.d.unplace(rc.place) // all is sent
+		rc.place = 0
 		rc.d.drop(rc.poll)
 		rc.poll = 0
 		give(rc.c.fd)
@@ -291,19 +296,31 @@ func (d *ringDriver) flush(c *Conn) error {
 	if rc.send != 0 {
 		return nil
 	}
+	if rc.sends < placeAfter {
+		if rc.sends++; rc.sends == placeAfter {
+			d.place(rc)
+		}
+	}
 	e, err := d.get()
 	if err != nil {
 		return err
 	}
+	fd := c.fd
+	if rc.place != 0 {
+		fd = rc.place - 1
+		if err := e.SetFlags(syscalls.IOSQE_FIXED_FILE); err != nil {
+			return err
+		}
+	}
 	if head := c.out.head; head.next == nil {
-		err = e.Send(c.fd, head.data[head.start:head.end], unix.MSG_NOSIGNAL)
+		err = e.Send(fd, head.data[head.start:head.end], unix.MSG_NOSIGNAL)
 	} else {
 		d.pieces = d.pieces[:0]
 		for p := head; p != nil && len(d.pieces) < maxPieces; p = p.next {
 			d.pieces = append(d.pieces, p.data[p.start:p.end])
 		}
 		d.message.Buffers = d.pieces
-		err = e.Sendmsg(c.fd, &d.message, unix.MSG_NOSIGNAL)
+		err = e.Sendmsg(fd, &d.message, unix.MSG_NOSIGNAL)
 		clear(d.pieces)
 	}
 	if err != nil {
@@ -363,5 +380,5 @@ func (d *ringDriver) detach(c *Conn, give func(fd int)) {
 		d.drop(*tok)
 		*tok = 0
 	}
-	d.closeLater(c.fd)
+	d.closeLater(c.fd, rc.place)
 }

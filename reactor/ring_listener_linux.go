@@ -97,5 +97,5 @@ func (d *ringDriver) unlisten(l *Listener) {
 		d.drop(l.ring.accept)
 		l.ring.accept, l.ring.on = 0, false
 	}
-	d.closeLater(l.fd)
+	d.closeLater(l.fd, 0)
 }

@@ -145,5 +145,5 @@ func (d *ringDriver) closePacket(p *PacketConn) {
 		d.drop(rp.receive)
 		rp.receive, rp.on, rp.held = 0, false, nil
 	}
-	d.closeLater(p.fd)
+	d.closeLater(p.fd, 0)
 }
