@@ -1,14 +1,15 @@
 // An echo server on io_uring, by liburing, in one thread: what a careful program in C does on this kernel.
 //
-//	echo_uring
+//	echo_uring plain|direct
 //
 // Prints the address that it listens on, and ends with its standard input. Its exit code is 3 where the kernel has not
 // what it needs, or does not allow it.
 //
-// Connections are descriptors of the ring alone, one accept makes them all, and one receive a connection goes on for its
-// life, into buffers that the kernel takes from a ring. The answers to all that arrived leave in the call that waits for
-// more. A send does not wait: then it is done when that call returns, its buffer is free, and it needs no completion.
-// One that did not go whole is finished by a send that waits, and until then nothing more is received from that peer.
+// One accept makes all connections, and one receive a connection goes on for its life, into buffers that the kernel takes
+// from a ring. The answers to all that arrived leave in the call that waits for more. A send does not wait: it is done when
+// that call returns, and its buffer is free. One that did not go whole is finished by a send that waits, and until then
+// nothing more is received from that peer. With "direct", connections are descriptors of the ring alone, and a send that
+// went whole has no completion.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -54,6 +55,7 @@ static int starved[CONNECTIONS], hungry;  // peers that are to receive when ther
 static int sent[BUFFERS], sends;          // buffers of this turn, or NONE
 static bool accepting;
 static int connections;
+static unsigned fixed, quiet; // flags of entries: 0 where it is plain
 
 static void die(const char *what, int error)
 {
@@ -84,7 +86,10 @@ static void name(struct io_uring_sqe *sqe, unsigned flags, int what, uint32_t nu
 static void accept_all(int listener)
 {
 	struct io_uring_sqe *sqe = entry();
-	io_uring_prep_multishot_accept_direct(sqe, listener, NULL, NULL, 0);
+	if (fixed)
+		io_uring_prep_multishot_accept_direct(sqe, listener, NULL, NULL, 0);
+	else
+		io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
 	name(sqe, 0, ACCEPT, 0);
 	accepting = true;
 }
@@ -93,7 +98,7 @@ static void receive(uint32_t number)
 {
 	struct io_uring_sqe *sqe = entry();
 	io_uring_prep_recv_multishot(sqe, number, NULL, 0, 0);
-	name(sqe, IOSQE_BUFFER_SELECT | IOSQE_FIXED_FILE, RECEIVE, number);
+	name(sqe, IOSQE_BUFFER_SELECT | fixed, RECEIVE, number);
 	sqe->buf_group = GROUP;
 	peers[number].receiving = true;
 }
@@ -139,9 +144,9 @@ static void send_first(uint32_t number, bool waits)
 	io_uring_prep_send(sqe, number, memory + (size_t)b * STRIDE + buffers[b].from, buffers[b].to - buffers[b].from,
 			   MSG_WAITALL | MSG_NOSIGNAL | (waits ? 0 : MSG_DONTWAIT));
 	if (waits) {
-		name(sqe, IOSQE_FIXED_FILE, FINISH, number);
+		name(sqe, fixed, FINISH, number);
 	} else {
-		name(sqe, IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS, SEND, sends);
+		name(sqe, fixed | quiet, SEND, sends);
 		sent[sends++] = b;
 	}
 }
@@ -164,7 +169,10 @@ static void settle(uint32_t number)
 		list(number);
 	} else if (p->ended && !p->receiving) {
 		struct io_uring_sqe *sqe = entry();
-		io_uring_prep_close_direct(sqe, number);
+		if (fixed)
+			io_uring_prep_close_direct(sqe, number);
+		else
+			io_uring_prep_close(sqe, number);
 		name(sqe, IOSQE_CQE_SKIP_SUCCESS, OTHER, 0);
 		connections--;
 	} else if (!p->ended && !p->receiving) {
@@ -225,6 +233,8 @@ static void accepted(const struct io_uring_cqe *cqe)
 			die("accept", -cqe->res);
 		return;
 	}
+	if (cqe->res >= CONNECTIONS)
+		die("descriptors", EMFILE);
 	peers[cqe->res] = (struct peer){.first = NONE, .last = NONE};
 	connections++;
 	receive(cqe->res);
@@ -249,8 +259,11 @@ static void completed(const struct io_uring_cqe *cqe)
 	case ACCEPT:
 		accepted(cqe);
 		break;
-	case SEND: { // in part, or not at all
-		uint32_t peer = buffers[sent[number]].peer;
+	case SEND: {
+		int b = sent[number];
+		uint32_t peer = buffers[b].peer;
+		if (cqe->res > 0 && (uint32_t)cqe->res == buffers[b].to - buffers[b].from)
+			break; // finish sees to it; else it went in part, or not at all
 		sent[number] = NONE;
 		if (cqe->res != -EAGAIN)
 			advance(peer, cqe->res);
@@ -345,7 +358,7 @@ static void make_ring(void)
 		die("io_uring_setup", -e);
 	if ((e = io_uring_register_ring_fd(&ring)) != 1)
 		die("register the ring", -e);
-	if ((e = io_uring_register_files_sparse(&ring, CONNECTIONS)))
+	if (fixed && (e = io_uring_register_files_sparse(&ring, CONNECTIONS)))
 		die("register files", -e);
 
 	size_t rings = BUFFERS * sizeof(struct io_uring_buf);
@@ -376,9 +389,17 @@ static int listen_somewhere(void)
 	return fd;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct rlimit files;
+	if (argc != 2 || (strcmp(argv[1], "plain") && strcmp(argv[1], "direct"))) {
+		fprintf(stderr, "usage: echo_uring plain|direct\n");
+		return 2;
+	}
+	if (!strcmp(argv[1], "direct")) {
+		fixed = IOSQE_FIXED_FILE;
+		quiet = IOSQE_CQE_SKIP_SUCCESS;
+	}
 	if (!getrlimit(RLIMIT_NOFILE, &files)) { // the table of the ring may be as long as this
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
