@@ -72,7 +72,6 @@ type Request struct {
 	Page []byte
 
 	ctx     context.Context
-	shared  bool // the region is shared memory
 	zero    bool
 	protect bool
 	give    []byte

@@ -90,7 +90,8 @@ func (r *Region) use(off, end int64, access Access, f func(m []byte) error) erro
 	return f(r.memory[off:end:end])
 }
 
-// populate makes the pages of a range, or says why there is one that cannot be had. Its caller holds mu.
+// populate makes the pages of a range, or says why there is one that cannot be had. Its caller holds mu. It calls the
+// kernel itself, not by way of others: see docs/adr/0034.
 func (r *Region) populate(off, end int64, access Access) error {
 	if err := r.failure(off, end, access); err != nil {
 		return err
@@ -101,34 +102,43 @@ func (r *Region) populate(off, end int64, access Access) error {
 		advice = unix.MADV_POPULATE_WRITE
 	}
 	// In pieces: what Close releases inside a call goes on to the call's end, with pages of zeros.
+	piece := max(page, yieldEvery*int64(os.Getpagesize()))
 	for at, all := off&^(page-1), (end+page-1)&^(page-1); at < all; {
-		m := r.memory[at:min(all, at+max(page, yieldEvery*int64(os.Getpagesize())))]
-		at += int64(len(m))
-		if err := r.populatePiece(m, int64(len(m))/page, advice); err != nil {
-			if failed := r.failure(off, end, access); failed != nil && err != ErrClosed {
-				return failed
-			}
-			return err
+		m := r.memory[at:min(all, at+piece)]
+		r.takeTurn(int64(len(m)))
+		r.server.order.Add(1)
+		errno := advise(m, advice)
+		r.server.order.Add(1)
+		switch {
+		case r.closing.Load():
+			return ErrClosed
+		case errno == 0:
+			at += int64(len(m))
+		case !again(errno):
+			return r.whyNot(off, end, access, errno)
 		}
 	}
 	return r.failure(off, end, access)
 }
 
-func (r *Region) populatePiece(m []byte, pages int64, advice int) error {
+// takeTurn lets the scheduler have a turn where another piece of memory is asked for, from time to time.
+func (r *Region) takeTurn(length int64) {
 	// With one P the worker's turns are this goroutine's too.
-	if asked := r.asked.Add(pages); asked%yieldEvery < pages && runtime.GOMAXPROCS(0) > 1 {
+	every := yieldEvery * int64(r.server.page)
+	if asked := r.asked.Add(length); asked%every < length && runtime.GOMAXPROCS(0) > 1 {
 		runtime.Gosched()
 	}
-	r.server.order.Add(1)
-	err := populate(m, advice)
-	r.server.order.Add(1)
-	if r.closing.Load() {
-		return ErrClosed
+}
+
+// whyNot is the error of pages that the kernel did not make.
+func (r *Region) whyNot(off, end int64, access Access, errno unix.Errno) error {
+	if err := r.failure(off, end, access); err != nil {
+		return err
 	}
-	if err == unix.EINVAL {
-		return &NotSupportedError{Feature: "making pages inside a system call", Since: "Linux 5.14", Err: err}
+	if errno == unix.EINVAL {
+		return &NotSupportedError{Feature: "making pages inside a system call", Since: "Linux 5.14", Err: errno}
 	}
-	return os.NewSyscallError("madvise MADV_POPULATE", err)
+	return os.NewSyscallError("madvise MADV_POPULATE", errno)
 }
 
 // Memory returns the memory itself, which is there until Close. A touch of a page that is not there waits for the

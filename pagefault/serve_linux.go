@@ -35,7 +35,7 @@ type Region struct {
 	doorbell []byte // a page for each worker; a fault on it ends one
 	remote   *remoteEnd
 
-	asked   atomic.Int64 // pages that were asked for, for yieldEvery
+	asked   atomic.Int64 // bytes that were asked for, for yieldEvery
 	closing atomic.Bool
 	cancel  context.CancelFunc
 	close   sync.Once
@@ -257,6 +257,11 @@ func (r *Region) failure(offset, end int64, access Access) error {
 	if !r.anyFailure.Load() {
 		return nil
 	}
+	return r.findFailure(offset, end, access)
+}
+
+// findFailure is failure where there are any.
+func (r *Region) findFailure(offset, end int64, access Access) error {
 	r.failuresMu.Lock()
 	defer r.failuresMu.Unlock()
 	page := int64(r.server.page)

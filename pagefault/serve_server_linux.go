@@ -90,72 +90,89 @@ func (s *server) serve(m *syscalls.UffdMsg, buffer []byte, r *Request) {
 	flags, addr, tid := m.Pagefault()
 	addr &^= uintptr(s.page - 1)
 	offset, ok := s.place.offset(addr)
-	*r = Request{Offset: offset, Faults: ServeMissing, Access: AccessRead, Thread: tid, Page: buffer, ctx: s.ctx, shared: s.view != nil}
+	faults, access, page := ServeMissing, AccessRead, buffer
 	if flags&syscalls.UFFD_PAGEFAULT_FLAG_WRITE != 0 {
-		r.Access = AccessWrite
+		access = AccessWrite
 	}
 	switch {
 	case flags&syscalls.UFFD_PAGEFAULT_FLAG_WP != 0:
-		r.Faults, r.Page = ServeWriteProtect, nil
+		faults, page = ServeWriteProtect, nil
 	case flags&syscalls.UFFD_PAGEFAULT_FLAG_MINOR != 0:
-		r.Faults = ServeMinor
+		faults = ServeMinor
 	}
 	if !ok { // memory that is no longer known as ours: nobody can say what belongs there
-		s.refuse(addr, offset, r.Faults, errors.New("not in the region"))
+		s.refuse(addr, offset, faults, errors.New("not in the region"))
 		return
 	}
-	if s.view != nil && r.Page != nil {
-		r.Page = s.view[offset : offset+int64(s.page) : offset+int64(s.page)]
+	if s.view != nil && page != nil {
+		page = s.view[offset : offset+int64(s.page) : offset+int64(s.page)]
 	} else {
-		clear(r.Page)
+		clear(page)
 	}
-	s.ask(addr, *r, r)
+	// One by one: a literal would be made elsewhere and copied.
+	r.Offset, r.Faults, r.Access, r.Thread, r.Page = offset, faults, access, tid, page
+	r.ctx, r.zero, r.protect, r.give = s.ctx, false, false, nil
+	if !s.ask(addr, r) {
+		return
+	}
+	err := s.answers(r, page)
+	if err == nil && faults == ServeMissing && s.view == nil && !r.zero && r.give == nil {
+		// The way of most pages goes straight, from here: behind a system call each function that is returned
+		// through costs. See docs/adr/0034.
+		if _, err = syscalls.UffdCopy(s.fd, addr, page, copyMode(r)); err == nil {
+			return
+		}
+		err = nil
+	}
+	if err == nil {
+		err = s.resolve(addr, faults, page, r)
+	}
+	if err != nil {
+		s.refuse(addr, offset, faults, err)
+	}
 }
 
-// ask calls the handler and answers, however the handler ends. One that ends the goroutine ends it after the answer.
-// asked is the request as it was before the handler had it.
-func (s *server) ask(addr uintptr, asked Request, r *Request) {
-	err := errHandlerEnded
+// ask calls the handler and reports whether there is an answer to give. Where there is none, however the handler
+// ended, it has refused the page; one that ends the goroutine ends it after that.
+func (s *server) ask(addr uintptr, r *Request) (ok bool) {
+	offset, faults, err := r.Offset, r.Faults, errHandlerEnded
 	defer func() {
-		if err != nil {
-			if v := recover(); v != nil {
-				err = &PanicError{Value: v, Stack: debug.Stack()}
-			}
+		if err == nil {
+			return
+		}
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
 		}
 		s.order.Add(1)
-		if err == nil {
-			asked.zero, asked.protect, asked.give = r.zero, r.protect, r.give
-			err = asked.answers(r)
-		}
-		if err == nil {
-			err = s.resolve(addr, &asked)
-		}
-		if err != nil {
-			s.refuse(addr, asked.Offset, asked.Faults, err)
-		}
+		s.refuse(addr, offset, faults, err)
 	}()
 	s.order.Add(1)
-	err = s.handler(r)
+	if err = s.handler(r); err != nil {
+		return false
+	}
+	s.order.Add(1)
+	return true
 }
 
 // answers reports what a handler may not do to its request: put another page in place of the one that it is to fill,
 // or answer a page that is in shared memory by another.
-func (asked *Request) answers(r *Request) error {
+func (s *server) answers(r *Request, page []byte) error {
 	switch {
-	case len(r.Page) != len(asked.Page) || unsafe.SliceData(r.Page) != unsafe.SliceData(asked.Page):
+	case len(r.Page) != len(page) || unsafe.SliceData(r.Page) != unsafe.SliceData(page):
 		return fmt.Errorf("handler replaced Request.Page, which it is to fill: %w", os.ErrInvalid)
-	case asked.shared && (r.zero || r.give != nil):
+	case s.view != nil && (r.zero || r.give != nil):
 		return fmt.Errorf("Zero or Give for a page of a region with ServeMinor: %w", errors.ErrUnsupported)
 	}
 	return nil
 }
 
-// resolve does what the handler decided, and wakes who waits.
-func (s *server) resolve(addr uintptr, r *Request) error {
+// resolve does what the handler decided, and wakes who waits. What the fault was and the page are as they were before
+// the handler had the request.
+func (s *server) resolve(addr uintptr, faults ServeFaults, page []byte, r *Request) error {
 	size := uintptr(s.page)
 	var err error
 	switch {
-	case r.Faults == ServeWriteProtect:
+	case faults == ServeWriteProtect:
 		err = retried(func() error { return syscalls.UffdWriteprotect(s.fd, addr, size, 0) })
 	case s.view != nil:
 		var mode syscalls.UffdContinueMode
@@ -164,7 +181,7 @@ func (s *server) resolve(addr uintptr, r *Request) error {
 		}
 		err = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, mode)) })
 		if errors.Is(err, unix.EFAULT) { // a page of zeros, which the handler has not so much as touched
-			if err = populate(r.Page, unix.MADV_POPULATE_WRITE); err == nil {
+			if err = populate(page, unix.MADV_POPULATE_WRITE); err == nil {
 				err = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, mode)) })
 			}
 		}
@@ -173,10 +190,10 @@ func (s *server) resolve(addr uintptr, r *Request) error {
 	case r.zero && !r.protect && !s.huge():
 		err = retried(func() error { return second(syscalls.UffdZeropage(s.fd, addr, size, 0)) })
 	case r.zero:
-		clear(r.Page)
-		err = s.copy(addr, r.Page, r.protect)
+		clear(page)
+		err = s.copy(addr, page, copyMode(r))
 	default:
-		err = s.copy(addr, r.Page, r.protect)
+		err = s.copy(addr, page, copyMode(r))
 	}
 	if err == nil {
 		return nil
@@ -190,17 +207,15 @@ func (s *server) resolve(addr uintptr, r *Request) error {
 	return err
 }
 
-func (s *server) copy(addr uintptr, from []byte, protect bool) error {
-	var mode syscalls.UffdCopyMode
-	if protect {
-		mode = syscalls.UFFDIO_COPY_MODE_WP
-	}
-	// The way of most pages, so the first try goes straight.
-	_, err := syscalls.UffdCopy(s.fd, addr, from, mode)
-	if err == nil {
-		return nil
-	}
+func (s *server) copy(addr uintptr, from []byte, mode syscalls.UffdCopyMode) error {
 	return retried(func() error { return second(syscalls.UffdCopy(s.fd, addr, from, mode)) })
+}
+
+func copyMode(r *Request) syscalls.UffdCopyMode {
+	if r.protect {
+		return syscalls.UFFDIO_COPY_MODE_WP
+	}
+	return 0
 }
 
 // give moves a page of the handler's, or copies it where that cannot be.
@@ -216,7 +231,7 @@ func (s *server) give(addr uintptr, r *Request) error {
 			return err
 		}
 	}
-	return s.copy(addr, r.give, r.protect)
+	return s.copy(addr, r.give, copyMode(r))
 }
 
 // refuse puts a page out of reach and releases who waits for it.
@@ -239,7 +254,7 @@ func (s *server) release(addr uintptr, offset int64) {
 		_ = populate(s.view[offset:offset+int64(s.page)], unix.MADV_POPULATE_WRITE) // where there was none
 		_ = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, 0)) })
 	} else if s.huge() {
-		_ = s.copy(addr, make([]byte, s.page), false)
+		_ = s.copy(addr, make([]byte, s.page), 0)
 	} else {
 		_ = retried(func() error { return second(syscalls.UffdZeropage(s.fd, addr, size, 0)) })
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -34,17 +35,16 @@ func (r *Region) start(opts ServeOptions) error {
 	if _, err := syscalls.UffdRegister(r.server.fd, addressOf(doorbell), uintptr(len(doorbell)), syscalls.UFFDIO_REGISTER_MODE_MISSING); err != nil {
 		return err
 	}
-	next := r.read
+	var queue *messages
 	if opts.Events != nil {
 		// An operation fails for as long as an event has not been read, so a goroutine that may be busy with one
 		// must not be who reads, and who reads must not wait for those.
-		queue := newMessages()
-		next = queue.take
+		queue = newMessages()
 		r.workers.Go(func() { r.dispatch(queue, workers, opts.Events) })
 	}
 	for range workers {
 		r.workers.Add(1)
-		go r.work(next)
+		go r.work(queue)
 	}
 	return nil
 }
@@ -56,21 +56,35 @@ func (r *Region) stop() {
 	r.workers.Wait()
 }
 
-// work answers faults until the doorbell rings.
-func (r *Region) work(next func(*syscalls.UffdMsg) bool) {
+// work answers faults until the doorbell rings: those of the queue, and where there is none those that it reads itself.
+func (r *Region) work(queue *messages) {
 	rung := false
 	defer func() {
 		if !rung { // a handler ended this goroutine
-			go r.work(next)
+			go r.work(queue)
 			return
 		}
 		r.workers.Done()
 	}()
 	buffer, request := make([]byte, r.server.page), new(Request)
-	var m syscalls.UffdMsg
-	for served := 1; next(&m) && !r.rings(&m); served++ {
-		r.server.serve(&m, buffer, request)
-		if served%yieldEvery == 0 {
+	var messages [1]syscalls.UffdMsg
+	m := &messages[0]
+	for served := 0; ; {
+		if queue != nil {
+			if !queue.take(m) {
+				break
+			}
+		} else if n, err := syscalls.UffdRead(r.server.fd, messages[:]); n != 1 {
+			if r.ended(err) {
+				break
+			}
+			continue
+		}
+		if r.rings(m) {
+			break
+		}
+		r.server.serve(m, buffer, request)
+		if served++; served%yieldEvery == 0 {
 			runtime.Gosched()
 		}
 	}
@@ -103,11 +117,19 @@ func (r *Region) read(m *syscalls.UffdMsg) bool {
 			*m = messages[0]
 			return true
 		}
-		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN) {
-			r.giveUp()
+		if r.ended(err) {
 			return false
 		}
 	}
+}
+
+// ended reports whether a read that failed was the last.
+func (r *Region) ended(err error) bool {
+	if errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN) {
+		return false
+	}
+	r.giveUp()
+	return true
 }
 
 // giveUp closes the region for want of messages, which no documentation allows for. The doorbell must not wait for
@@ -215,12 +237,24 @@ func (r *Region) event(m *syscalls.UffdMsg) (e MemoryEvent, ok bool) {
 	return MemoryEvent{}, false
 }
 
-// populate has the kernel make the pages, inside a system call that the scheduler knows of.
+// populate has the kernel make the pages.
 func populate(m []byte, advice int) error {
 	for {
-		err := unix.Madvise(m, advice)
-		if err != unix.EINTR && err != unix.EAGAIN {
-			return err
+		errno := advise(m, advice)
+		if errno == 0 {
+			return nil
+		}
+		if !again(errno) {
+			return errno
 		}
 	}
 }
+
+// advise is madvise(2), a system call that the scheduler knows of.
+func advise(m []byte, advice int) unix.Errno {
+	_, _, errno := syscall.Syscall(unix.SYS_MADVISE, addressOf(m), uintptr(len(m)), uintptr(advice))
+	return errno
+}
+
+// again reports whether a call is to be made again.
+func again(errno unix.Errno) bool { return errno == unix.EINTR || errno == unix.EAGAIN }
