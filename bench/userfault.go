@@ -9,9 +9,13 @@ func userfaultMissing() Benchmark {
 	const n = 30_000
 	return Benchmark{
 		Group: "faults", Name: "userfault-missing", Unit: Nanoseconds, Per: "fault",
-		What:       "userfaultfd, " + strconv.Itoa(n) + " missing pages touched one by one",
-		Ours:       faultserver("here", n, 0),
-		References: []Reference{{c("C handler thread", "uffd", strconv.Itoa(n), "0"), 1.10}},
+		What: "userfaultfd, " + strconv.Itoa(n) + " missing pages touched one by one",
+		Ours: faultserver("here", n, 0),
+		References: []Reference{
+			{c("C handler thread", "uffd", strconv.Itoa(n), "0"), 1.10},
+			// Asked for as ours are: what is left is the handler's.
+			{c("C, MADV_POPULATE_READ", "uffd", strconv.Itoa(n), "0", "populate"), 0},
+		},
 	}
 }
 

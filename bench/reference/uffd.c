@@ -1,6 +1,7 @@
 /*
- * What a missing page costs that a thread serves through userfaultfd: "uffd N CHUNK CPU" prints the ns of one, over
- * N, which are read in pieces of CHUNK bytes, or touched one by one where that is 0.
+ * What a missing page costs that a thread serves through userfaultfd: "uffd N CHUNK [populate] CPU" prints the ns of
+ * one, over N, which are read in pieces of CHUNK bytes, or touched one by one where that is 0. With populate each is
+ * asked for by MADV_POPULATE_READ before it is touched, which takes a userfaultfd that serves system calls too.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -63,18 +64,24 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	cpu_set_t set;
 	int64_t from, to;
+	int populate;
 	char *buffer = NULL;
 	size_t n, chunk;
 
-	if (argc != 4 || !(n = strtoul(argv[1], NULL, 10))) {
-		fprintf(stderr, "usage: uffd N CHUNK CPU\n");
+	populate = argc == 5 && !strcmp(argv[3], "populate");
+	if ((argc != 4 && !populate) || !(n = strtoul(argv[1], NULL, 10))) {
+		fprintf(stderr, "usage: uffd N CHUNK [populate] CPU\n");
 		return 2;
 	}
 	chunk = strtoul(argv[2], NULL, 10);
+	if (chunk && populate) {
+		fprintf(stderr, "uffd: populate is for pages one by one\n");
+		return 2;
+	}
 	if (chunk && !(buffer = calloc(1, chunk)))
 		return 1;
 	page = sysconf(_SC_PAGESIZE);
-	fd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	fd = syscall(SYS_userfaultfd, O_CLOEXEC | (populate ? 0 : UFFD_USER_MODE_ONLY));
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api)) {
 		perror("userfaultfd");
 		return errno == EPERM || errno == ENOSYS ? 3 : 1;
@@ -93,7 +100,7 @@ int main(int argc, char **argv)
 	}
 	/* Before there is a second thread, so that both are there: to wake another processor costs more than the rest. */
 	CPU_ZERO(&set);
-	CPU_SET(atoi(argv[3]), &set);
+	CPU_SET(atoi(argv[argc - 1]), &set);
 	if (sched_setaffinity(0, sizeof(set), &set)) {
 		perror("sched_setaffinity");
 		return 1;
@@ -101,8 +108,15 @@ int main(int argc, char **argv)
 	if (pthread_create(&thread, NULL, handler, NULL))
 		return 1;
 	from = now();
-	for (size_t i = 0; !chunk && i < n; i++)
+	for (size_t i = 0; !chunk && !populate && i < n; i++)
 		sink = memory[i * page];
+	for (size_t i = 0; populate && i < n; i++) {
+		if (madvise(memory + i * page, page, MADV_POPULATE_READ)) {
+			perror("MADV_POPULATE_READ");
+			return errno == EINVAL ? 3 : 1;
+		}
+		sink = memory[i * page];
+	}
 	for (size_t i = 0; chunk && i + chunk <= n * page; i += chunk) {
 		memcpy(buffer, memory + i, chunk);
 		sink = buffer[0];
