@@ -155,6 +155,10 @@ func TestALinkedCopy(t *testing.T) {
 func TestAShortTransferIsNoSuccess(t *testing.T) {
 	f, b := file(t, "0123456789"), make([]byte, 20)
 	halves := [][]byte{b[:5], b[5:]}
+	five, w := pipe(t)
+	w.write("01234")
+	fd, err := unix.Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	null, most := newEnd(t, fd, err), untouched(t, maxBytes)
 	// Each is given a way on which five bytes come and no more, and another on which five can go.
 	for _, op := range []struct {
 		name string
@@ -182,6 +186,12 @@ func TestAShortTransferIsNoSuccess(t *testing.T) {
 		}, 0},
 		{"splice", func(e Entry, from, to *end) error { return e.Splice(from.fd, -1, to.fd, -1, 20, 0) }, 5},
 		{"splice all", func(e Entry, from, to *end) error { return e.Splice(from.fd, -1, to.fd, -1, 5, 0) }, 0},
+		{"tee", func(e Entry, from, to *end) error { return e.Tee(five.fd, to.fd, 20, 0) }, 5},
+		{"write too much", func(e Entry, from, to *end) error {
+			must(t, unix.SetNonblock(to.fd, true))
+			return e.Write(to.fd, make([]byte, 1<<20), -1)
+		}, -1},
+		{"write as much as the kernel does", func(e Entry, from, to *end) error { return e.Write(null.fd, most, 0) }, 0},
 	} {
 		t.Run(op.name, func(t *testing.T) {
 			eachKind(t, func(t *testing.T, r *Ring) {
@@ -212,4 +222,103 @@ func TestAShortTransferIsNoSuccess(t *testing.T) {
 			})
 		})
 	}
+}
+
+// untouched returns memory that has no pages, because nobody writes to it.
+func untouched(t *testing.T, n int) []byte {
+	t.Helper()
+	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	must(t, err)
+	t.Cleanup(func() { unix.Munmap(b) })
+	return b
+}
+
+// TestWhatCannotBeLeftOut leaves successes out where a completion says more than that something succeeded.
+func TestWhatCannotBeLeftOut(t *testing.T) {
+	quietly := func(t *testing.T, r *Ring, fill func(Entry) error) Token {
+		t.Helper()
+		return start(t, r, func(e Entry) error {
+			must(t, e.SetFlags(syscalls.IOSQE_CQE_SKIP_SUCCESS))
+			return fill(e)
+		})
+	}
+	settled := func(t *testing.T, r *Ring) {
+		t.Helper()
+		for deadline := time.Now().Add(longest); r.Live() > 0 && time.Now().Before(deadline); {
+			none(t, r)
+		}
+		if r.Live() > 0 {
+			t.Errorf("%d operations live", r.Live())
+		}
+	}
+	t.Run("the buffer of a group", func(t *testing.T) {
+		eachKind(t, func(t *testing.T, r *Ring) {
+			b, err := r.NewBufRing(BufRingOptions{Group: 1, Buffers: 2, Size: 64})
+			must(t, err)
+			f := file(t, "01234")
+			tok := quietly(t, r, func(e Entry) error {
+				must(t, e.SetBufferGroup(1))
+				return e.Read(f.fd, nil, 0)
+			})
+			c := next(t, r)
+			if text, err := b.Bytes(c); c.Token != tok || string(text) != "01234" || err != nil {
+				t.Errorf("%v: %q, %v", c, text, err)
+			}
+		})
+	})
+	t.Run("data of a receive that goes on", func(t *testing.T) {
+		eachKind(t, func(t *testing.T, r *Ring) {
+			b, err := r.NewBufRing(BufRingOptions{Group: 1, Buffers: 2, Size: 64})
+			must(t, err)
+			us, peer := socketpair(t, unix.SOCK_STREAM)
+			tok := quietly(t, r, func(e Entry) error { return e.RecvMultishot(us.fd, 0, 1) })
+			peer.write("01234")
+			c := next(t, r)
+			if text, err := b.Bytes(c); c.Token != tok || !c.More() || string(text) != "01234" || err != nil {
+				t.Errorf("%v: %q, %v", c, text, err)
+			}
+			must(t, b.Release(c))
+			peer.close()
+			settled(t, r)
+		})
+	})
+	t.Run("connections", func(t *testing.T) {
+		eachKind(t, func(t *testing.T, r *Ring) {
+			l, at := listener(t)
+			tok := quietly(t, r, func(e Entry) error { return e.MultishotAccept(l.fd, unix.SOCK_CLOEXEC) })
+			dial(t, at)
+			c := next(t, r)
+			if c.Token != tok || !c.More() {
+				t.Fatalf("%v; want a connection", c)
+			}
+			newEnd(t, int(c.Res), c.Err())
+		})
+	})
+	t.Run("the notification after a failure", func(t *testing.T) {
+		eachKind(t, func(t *testing.T, r *Ring) {
+			us, _ := tcp(t)
+			must(t, unix.Shutdown(us.fd, unix.SHUT_WR))
+			tok := quietly(t, r, func(e Entry) error { return e.SendZC(us.fd, []byte("x"), unix.MSG_NOSIGNAL, 0) })
+			c := next(t, r)
+			if c.Token != tok || c.Err() != unix.EPIPE {
+				t.Fatalf("%v; want EPIPE", c)
+			}
+			if c.More() {
+				if c = next(t, r); c.Token != tok || !c.Notification() {
+					t.Errorf("%v; want a notification", c)
+				}
+			}
+			settled(t, r)
+		})
+	})
+	t.Run("but both of a send without a copy", func(t *testing.T) {
+		eachKind(t, func(t *testing.T, r *Ring) {
+			us, peer := tcp(t)
+			quietly(t, r, func(e Entry) error { return e.SendZC(us.fd, []byte("x"), 0, 0) })
+			if text := peer.read(); text != "x" {
+				t.Errorf("%q", text)
+			}
+			settled(t, r)
+		})
+	})
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -53,11 +55,21 @@ func (r *Ring) finish(s *slot, c *Completion) bool {
 	if s.flags&finishes != 0 && c.Res >= 0 {
 		s.extra.message.received(&s.extra.header)
 	}
-	if s.flags&quiet != 0 && c.Err() == nil && !s.short(c) {
-		r.giveBack(s, c)
-		return false
+	if s.flags&quiet != 0 {
+		return s.tells(c)
 	}
 	return true
+}
+
+// tells reports whether a completion is to be delivered of an operation whose success is not.
+func (s *slot) tells(c *Completion) bool {
+	if c.Err() != nil || s.short(c) {
+		s.flags &^= quiet // where more is to come, that is the notification of a send without a copy
+		return true
+	}
+	// Nothing else says which buffer was taken. And what goes on has brought something each time, but for a send.
+	_, took := c.Buffer()
+	return took || c.More() && s.op != syscalls.IORING_OP_SEND_ZC && s.op != syscalls.IORING_OP_SENDMSG_ZC
 }
 
 // moving are the operations that move bytes, one bit each.
@@ -69,7 +81,11 @@ const moving = 1<<syscalls.IORING_OP_READ | 1<<syscalls.IORING_OP_READ_FIXED | 1
 
 // short reports whether an operation has moved fewer bytes than it was to, which ends a chain as an error does.
 func (s *slot) short(c *Completion) bool {
-	return s.op < 64 && moving&(uint64(1)<<s.op) != 0 && !c.Notification() && uint32(c.Res) < s.index
+	if s.op >= 64 || moving&(uint64(1)<<s.op) == 0 || c.Notification() {
+		return false
+	}
+	most := uint32(math.MaxInt32 &^ (os.Getpagesize() - 1)) // MAX_RW_COUNT, to which the kernel shortens what is longer
+	return uint32(c.Res) < min(s.index, most)
 }
 
 // giveBack returns the buffer of a completion that nobody gets to see.

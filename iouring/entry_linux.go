@@ -72,9 +72,12 @@ func (e Entry) take() *slot {
 //
 // With IOSQE_CQE_SKIP_SUCCESS the operation has no completion where it succeeds; where it fails it has, and
 // unlike in the kernel so have all that are cancelled with it. To read, write or splice fewer bytes than asked for is a
-// failure here, and to send or receive fewer with MSG_WAITALL. Some kernels refuse IOSQE_IO_DRAIN (EOPNOTSUPP) in a
-// ring that has used it, and in 6.18 a send without a copy (SendZC and others) that is submitted while a drain waits
-// never starts, nor does the drain: Close then gives up with [ErrInFlight]. See [decision 26].
+// failure here, and to send or receive fewer with MSG_WAITALL. (With that flag the kernel ends a chain at a datagram that
+// was cut off, too, which is not seen here.) Delivered all the same is a completion that names a buffer of a group, and of
+// an operation that goes on each but the last. See [decision 26].
+//
+// Some kernels refuse IOSQE_IO_DRAIN (EOPNOTSUPP) in a ring that has used it, and in 6.18 a send without a copy (SendZC and
+// others) that is submitted while a drain waits never starts, nor does the drain: Close then gives up with [ErrInFlight].
 //
 // [decision 26]: https://github.com/ring3-go/ring3/blob/main/docs/adr/0026-successes-are-skipped-where-memory-allows.md
 func (e Entry) SetFlags(flags syscalls.IoUringSQEFlags) error {
