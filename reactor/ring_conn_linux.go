@@ -277,10 +277,13 @@ func (rc *ringConn) handOver() {
 	case rc.err != nil:
 		rc.c.failed(rc.err)
 	default:
+		if err := rc.d.unplace(rc.place); err != nil { // all is sent, but who gets it could not end it
+			rc.c.failed(err)
+			return
+		}
+		rc.place = 0
 		give := rc.give
 		rc.give = nil
-		rc.d.unplace(rc.place) // all is sent
-		rc.place = 0
 		rc.d.drop(rc.poll)
 		rc.poll = 0
 		give(rc.c.fd)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ring3-go/ring3/iouring"
 )
 
 // startRing runs a loop whose driver has little of everything.
@@ -77,6 +79,37 @@ func TestRingThatRunsOutOfEverything(t *testing.T) {
 	sent.Wait()
 	close(held)
 	all.Wait()
+}
+
+// A completion with the message 0 is nobody's, and not what stands in slot 0.
+func TestRingHearsAMessageForNobody(t *testing.T) {
+	failed := make(chan error, 1)
+	l := startRing(t, Options{Report: func(err error) { failed <- err }}, ringSizes{entries: 4, completions: 8, buffers: 2})
+	other, err := iouring.New(iouring.Options{Entries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	e, err := other.Get()
+	on(t, l, func() {
+		if err == nil {
+			err = e.MsgRing(l.driver.(*ringDriver).ring.FD(), 0, 1, 0)
+		}
+		if err == nil {
+			_, err = other.SubmitAndWait(1, patience)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, serve(t, l, echoes))
+	say(t, c, "hello")
+	hear(t, c, "hello")
+	select {
+	case err := <-failed:
+		t.Error(err)
+	default:
+	}
 }
 
 // Connections are closed with operations queued, in flight and complete, and their descriptors' numbers are used again at

@@ -54,9 +54,15 @@ func (d *ringDriver) place(rc *ringConn) {
 	rc.place = at + 1
 }
 
-// unplace empties a place that no entry names which is still to be submitted: another connection gets it.
-func (d *ringDriver) unplace(place int) {
-	if place != 0 && d.ring.UpdateFiles(place-1, []int{-1}) == nil {
-		d.places.free = append(d.places.free, place-1)
+// unplace empties a place that no entry names which is still to be submitted: another connection gets it. Where that fails
+// the ring has the socket open until it is closed.
+func (d *ringDriver) unplace(place int) error {
+	if place == 0 {
+		return nil
 	}
+	if err := d.ring.UpdateFiles(place-1, []int{-1}); err != nil {
+		return err
+	}
+	d.places.free = append(d.places.free, place-1)
+	return nil
 }
