@@ -16,8 +16,8 @@ type Completion struct {
 	Extra Extra // the second half of a completion of 32 bytes, else 0
 }
 
-// Extra is what a completion of 32 bytes has besides. It is no array, because with one, or with five fields, Go would copy
-// completions through memory and not pass them in registers.
+// Extra is what a completion of 32 bytes has besides. It is no array, because with one Go would pass completions in memory and
+// not in registers, and no two fields of Completion, because a struct of five is copied to memory on its way there.
 type Extra struct{ First, Second uint64 }
 
 // Err returns the operation's error, a unix.Errno, or nil.

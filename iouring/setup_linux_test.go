@@ -78,12 +78,22 @@ func TestEntriesOf128Bytes(t *testing.T) {
 func TestCompletionsOf32Bytes(t *testing.T) {
 	r := demand(t, 5, 19, Options{Entries: 4, Flags: syscalls.IORING_SETUP_CQE32})
 	reads(t, r)
-	c := do(t, r, func(e Entry) error { return e.NopWith(syscalls.IORING_NOP_CQE32, 0, 0, 0) })
+	c := do(t, r, func(e Entry) error { return wideNop(e, 0, 7, 8) })
 	if c.Err() != nil {
 		if k := running(t); k.Release.Major > 6 || k.Release.Minor >= 18 {
 			t.Error(c)
 		}
+	} else if want := (Extra{7, 8}); c.Extra != want {
+		t.Errorf("%v with %v; want %v", c, c.Extra, want)
 	}
+}
+
+// wideNop completes with the result and, in the second half, two numbers.
+func wideNop(e Entry, result int32, first, second uint64) error {
+	err := e.NopWith(syscalls.IORING_NOP_CQE32|syscalls.IORING_NOP_INJECT_RESULT, result, 0, 0)
+	q := e.ring.sqe(e.pos)
+	q.Off, q.Addr = first, second
+	return err
 }
 
 // TestCompletionsOfMixedSizes mixes them over the end of the queue, where the kernel fills a gap.
@@ -95,15 +105,19 @@ func TestCompletionsOfMixedSizes(t *testing.T) {
 			e := get(t, r)
 			tokens = append(tokens, e.Token())
 			if (i+j)%2 == 0 {
-				must(t, e.NopWith(syscalls.IORING_NOP_CQE32|syscalls.IORING_NOP_INJECT_RESULT, int32(i), 0, 0))
+				must(t, wideNop(e, int32(i), 7, uint64(j)))
 			} else {
 				must(t, e.NopWith(syscalls.IORING_NOP_INJECT_RESULT, int32(i), 0, 0))
 			}
 		}
 		for j, tok := range tokens {
 			c := next(t, r)
-			if c.Token != tok || int(c.Res) != i || (c.Flags&syscalls.IORING_CQE_F_32 != 0) != ((i+j)%2 == 0) {
-				t.Fatalf("round %d: %v", i, c)
+			var extra Extra
+			if (i+j)%2 == 0 {
+				extra = Extra{7, uint64(j)}
+			}
+			if c.Token != tok || int(c.Res) != i || (c.Flags&syscalls.IORING_CQE_F_32 != 0) != ((i+j)%2 == 0) || c.Extra != extra {
+				t.Fatalf("round %d: %v with %v; want %v", i, c, c.Extra, extra)
 			}
 		}
 	}
