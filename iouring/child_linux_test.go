@@ -21,11 +21,13 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // children are what a child can do.
 var children = map[string]func() error{
-	"forbidden": func() error { return forbidden(unix.EPERM, fs.ErrPermission, "seccomp") },
-	"hidden":    func() error { return forbidden(unix.ENOSYS, errors.ErrUnsupported, "built without") },
-	"memlock":   memlock,
-	"emfile":    emfile,
-	"seven":     func() error { os.Exit(7); return nil },
+	"forbidden":        func() error { return forbidden(unix.EPERM, fs.ErrPermission, "seccomp") },
+	"hidden":           func() error { return forbidden(unix.ENOSYS, errors.ErrUnsupported, "built without") },
+	"shut out":         func() error { return shutOut(unix.EPERM) },
+	"shut out, hidden": func() error { return shutOut(unix.ENOSYS) },
+	"memlock":          memlock,
+	"emfile":           emfile,
+	"seven":            func() error { os.Exit(7); return nil },
 }
 
 func runChild(what string) int {

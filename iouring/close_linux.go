@@ -271,7 +271,8 @@ func (r *Ring) cancelAll() error {
 	c := syscalls.IoUringSyncCancelReg{Flags: syscalls.IORING_ASYNC_CANCEL_ALL | syscalls.IORING_ASYNC_CANCEL_ANY}
 	_, err := r.register(syscalls.IORING_REGISTER_SYNC_CANCEL, unsafe.Pointer(&c), 1)
 	switch {
-	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EACCES): // before 6.0, or forbidden by a restriction
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EACCES), // before 6.0, or forbidden by a restriction
+		errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOSYS): // or by a filter of system calls
 		r.submitCancel()
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ETIME):
 		return nil

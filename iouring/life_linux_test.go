@@ -207,13 +207,12 @@ func onAThreadThatEnds(f func() error) error {
 	return <-result
 }
 
-// forbidden has a filter refuse io_uring_setup, and looks at what New makes of it.
-func forbidden(errno unix.Errno, is error, says string) error {
-	runtime.LockOSThread()
+// refuse has a filter refuse a system call, to this thread and to those that it makes.
+func refuse(call uint32, errno unix.Errno) error {
 	const load, jumpEqual, ret = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
 	program := []unix.SockFilter{
 		{Code: load}, // the call's number
-		{Code: jumpEqual, K: unix.SYS_IO_URING_SETUP, Jf: 1},
+		{Code: jumpEqual, K: call, Jf: 1},
 		{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(errno)},
 		{Code: ret, K: unix.SECCOMP_RET_ALLOW},
 	}
@@ -221,7 +220,13 @@ func forbidden(errno unix.Errno, is error, says string) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&filter)), 0, 0); err != nil {
+	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&filter)), 0, 0)
+}
+
+// forbidden has io_uring_setup refused, and looks at what New makes of it.
+func forbidden(errno unix.Errno, is error, says string) error {
+	runtime.LockOSThread()
+	if err := refuse(unix.SYS_IO_URING_SETUP, errno); err != nil {
 		return err
 	}
 	_, err := New(Options{})
@@ -235,6 +240,48 @@ func TestAForbiddenRingSaysByWhat(t *testing.T) {
 	newRing(t, Options{})
 	child(t, "forbidden")
 	child(t, "hidden")
+}
+
+// shutOut closes rings with operations in flight when io_uring_register has become forbidden.
+func shutOut(errno unix.Errno) error {
+	runtime.LockOSThread()
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return err
+	}
+	var rings []*Ring
+	for _, o := range []Options{{}, {SingleIssuer: true}} {
+		o.CloseTimeout = longest
+		r, err := New(o)
+		if err != nil {
+			return err
+		}
+		rings = append(rings, r)
+		e, err := r.Get()
+		if err == nil {
+			err = e.Read(fds[0], make([]byte, 1), -1)
+		}
+		if err == nil {
+			_, err = r.Submit()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := refuse(unix.SYS_IO_URING_REGISTER, errno); err != nil {
+		return err
+	}
+	var err error
+	for _, r := range rings {
+		err = errors.Join(err, r.Close())
+	}
+	return err
+}
+
+func TestCloseNeedsNoRegistration(t *testing.T) {
+	newRing(t, Options{})
+	child(t, "shut out")
+	child(t, "shut out, hidden")
 }
 
 // memlock lowers the limit of locked memory, and looks at what RegisterBuffers makes of it. Root may exceed it.
