@@ -160,6 +160,9 @@ func (d *ringDriver) close() error {
 		for d.ring.Reap(d.one[:]) > 0 {
 		}
 	}
+	if d.places.size > 0 {
+		d.ring.UnregisterFiles() // Close does it too, unless it has to give up
+	}
 	err := errors.Join(d.waker.Close(), d.ring.Close())
 	for _, c := range d.closing {
 		unix.Close(c.fd)
