@@ -55,6 +55,51 @@ func TestEventsAreReadWhileEveryWorkerIsBusy(t *testing.T) {
 	wg.Wait()
 }
 
+// TestEventsAreReadUntilTheLastWorkerIsDone closes a region while memory changes and a worker is busy: the kernel says
+// EAGAIN to its answer until somebody reads that event, and tells of the end of the workers before.
+func TestEventsAreReadUntilTheLastWorkerIsDone(t *testing.T) {
+	started, goOn := make(chan struct{}), make(chan struct{})
+	told, tell := make(chan struct{}, 2), make(chan struct{})
+	r := region(t, ServeOptions{Size: int64(4 * pageBytes), Events: func(MemoryEvent) {
+		told <- struct{}{}
+		<-tell
+	}, Handler: func(r *Request) error {
+		close(started)
+		<-goOn
+		return number(r)
+	}}, features.PopulateRead)
+	waiter := make(chan error)
+	go func() {
+		_, err := readNumber(r, 0)
+		waiter <- err
+	}()
+	<-started
+	var wg sync.WaitGroup
+	change := func(page int) {
+		wg.Go(func() {
+			if err := unix.Madvise(r.memory[page*pageBytes:(page+1)*pageBytes], unix.MADV_DONTNEED); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	change(1)
+	<-told // and who reads is busy now
+	change(2)
+	waitForFaults(t, 2) // the waiter, and who changes memory
+	wg.Go(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := <-waiter; !errors.Is(err, ErrClosed) {
+		t.Errorf("waiter: %v; want %v", err, ErrClosed)
+	}
+	waitForFaults(t, 2) // the doorbell, and who changes memory
+	close(tell)
+	close(goOn)
+	wg.Wait()
+}
+
 // waitForFaults returns when that many threads of this process sleep in a fault that a userfaultfd serves, or after
 // five seconds, where the kernel does not tell where threads sleep.
 func waitForFaults(t *testing.T, threads int) {

@@ -32,7 +32,9 @@ type Region struct {
 	size     int64 // as it was asked for
 	memory   []byte
 	workers  sync.WaitGroup
-	doorbell []byte // a page for each worker; a fault on it ends one
+	events   bool           // one goroutine reads for the workers
+	reader   sync.WaitGroup // this one
+	doorbell []byte         // a page for each worker and one for the reader; a fault on it ends one
 	remote   *remoteEnd
 
 	asked   atomic.Int64 // bytes that were asked for, for yieldEvery

@@ -18,10 +18,10 @@ import (
 //
 // Each worker waits in read(2) on a blocking descriptor, which is one system call a fault less than poll(2) before
 // it. What ends such a wait is a fault: the doorbell has a page for each worker, and each page ends the worker
-// that is told of it.
+// that is told of it. Its last page ends who reads for the workers.
 func (r *Region) start(opts ServeOptions) error {
 	workers := max(opts.Workers, 1)
-	doorbell, err := mapRegion(-1, int64(workers*os.Getpagesize()), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	doorbell, err := mapRegion(-1, int64((workers+1)*os.Getpagesize()), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,8 @@ func (r *Region) start(opts ServeOptions) error {
 		// An operation fails for as long as an event has not been read, so a goroutine that may be busy with one
 		// must not be who reads, and who reads must not wait for those.
 		queue = newMessages()
-		r.workers.Go(func() { r.dispatch(queue, workers, opts.Events) })
+		r.events = true
+		r.reader.Go(func() { r.dispatch(queue, opts.Events, false) })
 	}
 	for range workers {
 		r.workers.Add(1)
@@ -49,11 +50,17 @@ func (r *Region) start(opts ServeOptions) error {
 	return nil
 }
 
-// stop releases whoever waits for a page of the region, then ends the workers.
+// stop releases whoever waits for a page of the region, then ends the workers, and then who reads for them: until an
+// event has been read that was there before, they can answer nothing.
 func (r *Region) stop() {
+	last := len(r.doorbell) - os.Getpagesize()
 	_ = syscalls.UffdUnregister(r.server.fd, addressOf(r.memory), uintptr(len(r.memory)))
-	_ = populate(r.doorbell, unix.MADV_POPULATE_READ)
+	_ = populate(r.doorbell[:last], unix.MADV_POPULATE_READ)
 	r.workers.Wait()
+	if r.events {
+		_ = populate(r.doorbell[last:], unix.MADV_POPULATE_READ)
+		r.reader.Wait()
+	}
 }
 
 // work answers faults until the doorbell rings: those of the queue, and where there is none those that it reads itself.
@@ -140,24 +147,26 @@ func (r *Region) giveUp() {
 	_ = syscalls.UffdUnregister(r.server.fd, addressOf(r.doorbell), uintptr(len(r.doorbell)))
 }
 
-// dispatch reads messages, tells events and gives faults to workers, until the doorbell has rung for each.
-func (r *Region) dispatch(queue *messages, workers int, tell func(MemoryEvent)) {
+// dispatch reads messages, tells events and gives faults to workers, until the doorbell has rung for it.
+func (r *Region) dispatch(queue *messages, tell func(MemoryEvent), rung bool) {
 	over := false
 	defer func() {
 		if !over { // who was told ended this goroutine
-			r.workers.Go(func() { r.dispatch(queue, workers, tell) })
+			r.reader.Go(func() { r.dispatch(queue, tell, rung) })
 			return
 		}
 		queue.end()
 	}()
-	for workers > 0 {
+	last := addressOf(r.doorbell[len(r.doorbell)-os.Getpagesize():])
+	for !rung || !r.letGo(last) {
 		var m syscalls.UffdMsg
 		if !r.read(&m) {
 			break
 		}
 		if m.Event == syscalls.UFFD_EVENT_PAGEFAULT {
-			if _, addr, _ := m.Pagefault(); addr-addressOf(r.doorbell) < uintptr(len(r.doorbell)) {
-				workers--
+			if _, addr, _ := m.Pagefault(); addr >= last && addr < last+uintptr(os.Getpagesize()) {
+				rung = true
+				continue
 			}
 			queue.put(m)
 			continue
@@ -167,6 +176,12 @@ func (r *Region) dispatch(queue *messages, workers int, tell func(MemoryEvent)) 
 		}
 	}
 	over = true
+}
+
+// letGo lets the last ringer go on. It reports false where an event is still to be read: faults come before those.
+func (r *Region) letGo(bell uintptr) bool {
+	_, err := syscalls.UffdZeropage(r.server.fd, bell, uintptr(os.Getpagesize()), 0)
+	return !errors.Is(err, unix.EAGAIN)
 }
 
 // messages are a queue without a limit of its own: there are never more than threads that wait for pages.
