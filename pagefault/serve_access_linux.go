@@ -163,6 +163,8 @@ func (r *Region) Drop(off, length int64) error {
 				return os.NewSyscallError("mprotect", err)
 			}
 		}
+		r.server.refusing.Lock() // who refuses a page may do so for nobody any more
+		defer r.server.refusing.Unlock()
 		r.forgive(off, off+length, false)
 		advice, what := unix.MADV_DONTNEED, "madvise MADV_DONTNEED"
 		if r.server.view != nil {
@@ -215,6 +217,8 @@ func (r *Region) Protect(off, length int64) error {
 		return fmt.Errorf("protect pages of a region without ServeWriteProtect: %w", errors.ErrUnsupported)
 	}
 	return r.change("protect", off, length, func(m []byte) error {
+		r.server.refusing.Lock()
+		defer r.server.refusing.Unlock()
 		r.forgive(off, off+length, true)
 		return retried(func() error {
 			return syscalls.UffdWriteprotect(r.server.fd, addressOf(m), uintptr(len(m)), syscalls.UFFDIO_WRITEPROTECT_MODE_WP)

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -98,6 +99,68 @@ func TestEventsAreReadUntilTheLastWorkerIsDone(t *testing.T) {
 	close(tell)
 	close(goOn)
 	wg.Wait()
+}
+
+// TestARefusalAndADropAreOneAfterTheOther drops a page in the middle of a refusal that nobody waits for: of a second
+// fault of the page, after the first was refused. A page out of reach without a failure that says why would be left.
+func TestARefusalAndADropAreOneAfterTheOther(t *testing.T) {
+	var calls atomic.Int64
+	var workers, waiters sync.WaitGroup
+	workers.Add(2)
+	both, goOn, dropped := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	r := region(t, ServeOptions{Size: int64(3 * pageBytes), Workers: 2, Handler: func(r *Request) error {
+		if r.Offset != 0 { // one for each worker
+			workers.Done()
+			workers.Wait()
+			return number(r)
+		}
+		switch calls.Add(1) {
+		case 1:
+			<-both
+		case 2:
+			close(both)
+			<-goOn
+		}
+		return io.ErrUnexpectedEOF
+	}}, features.PopulateRead)
+	note, noted := r.server.failed, 0
+	r.server.failed = func(offset int64, faults ServeFaults, err error) {
+		note(offset, faults, err)
+		if noted++; noted != 2 {
+			return
+		}
+		go func() {
+			defer close(dropped)
+			if err := r.Drop(0, int64(pageBytes)); err != nil {
+				t.Error(err)
+			}
+		}()
+		for range 10_000 { // longer than it takes where nothing holds it up
+			select {
+			case <-dropped:
+				return
+			default:
+				runtime.Gosched()
+			}
+		}
+	}
+	read := func(page int, want error) {
+		waiters.Go(func() {
+			if _, err := readNumber(r, page); !errors.Is(err, want) {
+				t.Errorf("page %d: %v; want %v", page, err, want)
+			}
+		})
+	}
+	read(0, io.ErrUnexpectedEOF)
+	read(0, io.ErrUnexpectedEOF)
+	waiters.Wait()
+	close(goOn)
+	<-dropped
+	read(1, nil)
+	read(2, nil)
+	waiters.Wait() // so the refusal is over
+	read(0, io.ErrUnexpectedEOF)
+	waiters.Wait()
 }
 
 // waitForFaults returns when that many threads of this process sleep in a fault that a userfaultfd serves, or after

@@ -35,6 +35,9 @@ type server struct {
 	// of reach where the kernel has no way to poison it.
 	failed func(offset int64, faults ServeFaults, err error)
 	unable func(addr uintptr, offset int64)
+	// refusing is held from the note of a failure until its page is out of reach, and by whoever forgets the one
+	// and makes the other missing again.
+	refusing sync.Mutex
 
 	place place
 	// order is counted up by whoever asks for pages, before and after, and by whoever makes one, likewise. The
@@ -236,6 +239,8 @@ func (s *server) give(addr uintptr, r *Request) error {
 
 // refuse puts a page out of reach and releases who waits for it.
 func (s *server) refuse(addr uintptr, offset int64, faults ServeFaults, err error) {
+	s.refusing.Lock()
+	defer s.refusing.Unlock()
 	s.failed(offset, faults, err)
 	if faults != ServeWriteProtect && s.features&syscalls.UFFD_FEATURE_POISON != 0 {
 		poison := retried(func() error { return second(syscalls.UffdPoison(s.fd, addr, uintptr(s.page), 0)) })
