@@ -71,10 +71,14 @@ type Request struct {
 	// handler's when that has returned.
 	Page []byte
 
-	ctx     context.Context
-	zero    bool
-	protect bool
-	give    []byte
+	ctx    context.Context
+	answer answer
+}
+
+// An answer is what a handler decided beside the bytes of the page.
+type answer struct {
+	zero, protect bool
+	give          []byte
 }
 
 // Context ends when the region is closed.
@@ -82,16 +86,16 @@ func (r *Request) Context() context.Context { return r.ctx }
 
 // Zero answers with a page of zeros, which costs no memory until somebody writes to it. What is in Page does not
 // matter then. In a region with ServeMinor the answer is an error.
-func (r *Request) Zero() { r.zero = true }
+func (r *Request) Zero() { r.answer.zero = true }
 
 // Protect has the missing page come write-protected: the first write to it is a fault of its own. It needs
 // ServeWriteProtect.
-func (r *Request) Protect() { r.protect = true }
+func (r *Request) Protect() { r.answer.protect = true }
 
 // Give answers with a page that is elsewhere in the memory of this process: private anonymous memory, whole and
 // aligned. The kernel moves it without a copy where it can (since 6.8), and what was there is missing
 // afterwards; otherwise it copies. In a region with ServeMinor the answer is an error.
-func (r *Request) Give(page []byte) { r.give = page }
+func (r *Request) Give(page []byte) { r.answer.give = page }
 
 // A MemoryEvent is what somebody did to the memory of a region. Offsets are in bytes from its beginning.
 type MemoryEvent struct {

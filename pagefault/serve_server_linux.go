@@ -114,21 +114,22 @@ func (s *server) serve(m *syscalls.UffdMsg, buffer []byte, r *Request) {
 	}
 	// One by one: a literal would be made elsewhere and copied.
 	r.Offset, r.Faults, r.Access, r.Thread, r.Page = offset, faults, access, tid, page
-	r.ctx, r.zero, r.protect, r.give = s.ctx, false, false, nil
+	r.ctx, r.answer = s.ctx, answer{}
 	if !s.ask(addr, r) {
 		return
 	}
-	err := s.answers(r, page)
-	if err == nil && faults == ServeMissing && s.view == nil && !r.zero && r.give == nil {
+	a := r.answer // once: whoever kept the request must not change what was found right
+	err := s.answers(r.Page, page, &a)
+	if err == nil && faults == ServeMissing && s.view == nil && !a.zero && a.give == nil {
 		// The way of most pages goes straight, from here: behind a system call each function that is returned
 		// through costs. See docs/adr/0034.
-		if _, err = syscalls.UffdCopy(s.fd, addr, page, copyMode(r)); err == nil {
+		if _, err = syscalls.UffdCopy(s.fd, addr, page, a.copyMode()); err == nil {
 			return
 		}
 		err = nil
 	}
 	if err == nil {
-		err = s.resolve(addr, faults, page, r)
+		err = s.resolve(addr, faults, page, &a)
 	}
 	if err != nil {
 		s.refuse(addr, offset, faults, err)
@@ -159,11 +160,11 @@ func (s *server) ask(addr uintptr, r *Request) (ok bool) {
 
 // answers reports what a handler may not do to its request: put another page in place of the one that it is to fill,
 // or answer a page that is in shared memory by another.
-func (s *server) answers(r *Request, page []byte) error {
+func (s *server) answers(filled, page []byte, a *answer) error {
 	switch {
-	case len(r.Page) != len(page) || unsafe.SliceData(r.Page) != unsafe.SliceData(page):
+	case len(filled) != len(page) || unsafe.SliceData(filled) != unsafe.SliceData(page):
 		return fmt.Errorf("handler replaced Request.Page, which it is to fill: %w", os.ErrInvalid)
-	case s.view != nil && (r.zero || r.give != nil):
+	case s.view != nil && (a.zero || a.give != nil):
 		return fmt.Errorf("Zero or Give for a page of a region with ServeMinor: %w", errors.ErrUnsupported)
 	}
 	return nil
@@ -171,7 +172,7 @@ func (s *server) answers(r *Request, page []byte) error {
 
 // resolve does what the handler decided, and wakes who waits. What the fault was and the page are as they were before
 // the handler had the request.
-func (s *server) resolve(addr uintptr, faults ServeFaults, page []byte, r *Request) error {
+func (s *server) resolve(addr uintptr, faults ServeFaults, page []byte, a *answer) error {
 	size := uintptr(s.page)
 	var err error
 	switch {
@@ -179,7 +180,7 @@ func (s *server) resolve(addr uintptr, faults ServeFaults, page []byte, r *Reque
 		err = retried(func() error { return syscalls.UffdWriteprotect(s.fd, addr, size, 0) })
 	case s.view != nil:
 		var mode syscalls.UffdContinueMode
-		if r.protect {
+		if a.protect {
 			mode = syscalls.UFFDIO_CONTINUE_MODE_WP
 		}
 		err = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, mode)) })
@@ -188,15 +189,15 @@ func (s *server) resolve(addr uintptr, faults ServeFaults, page []byte, r *Reque
 				err = retried(func() error { return second(syscalls.UffdContinue(s.fd, addr, size, mode)) })
 			}
 		}
-	case r.give != nil:
-		err = s.give(addr, r)
-	case r.zero && !r.protect && !s.huge():
+	case a.give != nil:
+		err = s.give(addr, a)
+	case a.zero && !a.protect && !s.huge():
 		err = retried(func() error { return second(syscalls.UffdZeropage(s.fd, addr, size, 0)) })
-	case r.zero:
+	case a.zero:
 		clear(page)
-		err = s.copy(addr, page, copyMode(r))
+		err = s.copy(addr, page, a.copyMode())
 	default:
-		err = s.copy(addr, page, copyMode(r))
+		err = s.copy(addr, page, a.copyMode())
 	}
 	if err == nil {
 		return nil
@@ -214,27 +215,27 @@ func (s *server) copy(addr uintptr, from []byte, mode syscalls.UffdCopyMode) err
 	return retried(func() error { return second(syscalls.UffdCopy(s.fd, addr, from, mode)) })
 }
 
-func copyMode(r *Request) syscalls.UffdCopyMode {
-	if r.protect {
+func (a *answer) copyMode() syscalls.UffdCopyMode {
+	if a.protect {
 		return syscalls.UFFDIO_COPY_MODE_WP
 	}
 	return 0
 }
 
 // give moves a page of the handler's, or copies it where that cannot be.
-func (s *server) give(addr uintptr, r *Request) error {
-	if len(r.give) != s.page {
-		return fmt.Errorf("gave %d bytes for a page of %d: %w", len(r.give), s.page, os.ErrInvalid)
+func (s *server) give(addr uintptr, a *answer) error {
+	if len(a.give) != s.page {
+		return fmt.Errorf("gave %d bytes for a page of %d: %w", len(a.give), s.page, os.ErrInvalid)
 	}
-	if s.features&syscalls.UFFD_FEATURE_MOVE != 0 && !r.protect {
+	if s.features&syscalls.UFFD_FEATURE_MOVE != 0 && !a.protect {
 		err := retried(func() error {
-			return second(syscalls.UffdMove(s.fd, addr, addressOf(r.give), uintptr(s.page), 0))
+			return second(syscalls.UffdMove(s.fd, addr, addressOf(a.give), uintptr(s.page), 0))
 		})
 		if err == nil || gone(err) && s.ctx.Err() != nil {
 			return err
 		}
 	}
-	return s.copy(addr, r.give, copyMode(r))
+	return s.copy(addr, a.give, a.copyMode())
 }
 
 // refuse puts a page out of reach and releases who waits for it.
