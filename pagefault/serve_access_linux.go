@@ -241,6 +241,9 @@ func (r *Region) change(what string, off, length int64, do func(m []byte) error)
 		return nil
 	}
 	if err := do(r.memory[off : off+length]); err != nil {
+		if r.closing.Load() { // the memory is not registered any more
+			return ErrClosed
+		}
 		return fmt.Errorf("%s %d bytes at offset %d: %w", what, length, off, err)
 	}
 	return nil
