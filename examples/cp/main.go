@@ -137,15 +137,23 @@ func (c *copier) blocks() error {
 		for done := range c.ring.Completions() {
 			half := c.chains[done.Token]
 			delete(c.chains, done.Token)
-			if done.Res != block {
+			again := noWorker(done) // both halves, or the second alone
+			switch {
+			case done.Res != block && !again:
 				return half.failed(done)
+			case !half.write:
+				continue
 			}
-			if half.write {
-				running--
-				if err := c.buffers.Put(half.buffer); err != nil {
+			if err := c.buffers.Put(half.buffer); err != nil {
+				return err
+			}
+			if again {
+				if err := c.start(half.offset); err != nil {
 					return err
 				}
+				continue
 			}
+			running--
 		}
 	}
 	return nil
@@ -175,6 +183,10 @@ func (c *copier) start(offset int64) error {
 	c.chains[write.Token()] = chain{b, offset, true}
 	return nil
 }
+
+// noWorker reports whether the kernel wanted a thread for an operation, was interrupted, and cancelled it: see the
+// documentation of iouring. Nobody else cancels here.
+func noWorker(done iouring.Completion) bool { return errors.Is(done.Err(), syscall.ECANCELED) }
 
 func (h chain) failed(done iouring.Completion) error {
 	what := "read"
@@ -224,6 +236,9 @@ func (c *copier) one(fill func(iouring.Entry) error) (int, error) {
 		return 0, err
 	}
 	for done := range c.ring.Completions() {
+		if noWorker(done) {
+			return c.one(fill)
+		}
 		return int(done.Res), done.Err()
 	}
 	return 0, errors.New("no completion")
