@@ -11,6 +11,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -44,7 +45,7 @@ func run(paths []string, out int) error {
 		return err
 	}
 	defer ring.Close() // which would also cancel and await what an error leaves behind
-	c := &cat{ring: ring, out: out}
+	c := &cat{ring: ring, out: out, fills: make(map[iouring.Token]func(iouring.Entry) error)}
 	c.buffers[0], c.buffers[1] = make([]byte, part), make([]byte, part)
 	for len(paths) > 0 {
 		n := min(len(paths), together)
@@ -60,6 +61,7 @@ type cat struct {
 	ring    *iouring.Ring
 	out     int
 	buffers [2][]byte
+	fills   map[iouring.Token]func(iouring.Entry) error // what is under way, should it have to be done again
 }
 
 // files opens files together and writes them out one after the other.
@@ -155,17 +157,35 @@ func (c *cat) start(fill func(iouring.Entry) error) (iouring.Token, error) {
 	if err != nil {
 		return 0, err
 	}
+	c.fills[e.Token()] = fill
 	return e.Token(), fill(e)
 }
 
-// wait submits, waits for n operations, and returns their results.
+// wait submits, waits for all n operations that are under way, and returns their results. One for which the kernel wanted
+// a thread and got none is done again: see the documentation of iouring. Nobody else cancels here.
 func (c *cat) wait(n int) (map[iouring.Token]int32, error) {
-	if _, err := c.ring.SubmitAndWait(n, -1); err != nil {
-		return nil, err
-	}
 	results := make(map[iouring.Token]int32, n)
-	for done := range c.ring.Completions() {
-		results[done.Token] = done.Res
+	first := make(map[iouring.Token]iouring.Token) // of what is done again
+	for len(results) < n {
+		if _, err := c.ring.SubmitAndWait(1, -1); err != nil {
+			return nil, err
+		}
+		for done := range c.ring.Completions() {
+			tok, fill := done.Token, c.fills[done.Token]
+			if t, ok := first[tok]; ok {
+				tok = t
+			}
+			if !errors.Is(done.Err(), syscall.ECANCELED) {
+				results[tok] = done.Res
+				continue
+			}
+			again, err := c.start(fill)
+			if err != nil {
+				return nil, err
+			}
+			first[again] = tok
+		}
 	}
+	clear(c.fills)
 	return results, nil
 }
